@@ -1,0 +1,55 @@
+# The book's commands; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# A run must not depend on the number of cores it finds; warnings of libraries are not the reader's.
+export PYTHONHASHSEED := 0
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.PHONY: help book test run serve lab lock retarget format clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Stamped with the lock's content: a changed lock rebuilds the environment, a touched one does not.
+STAMP := .venv/$(shell sha256sum requirements.lock 2>/dev/null | cut -c1-12)
+$(STAMP):
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $(STAMP)
+
+book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
+	$(BIN)/jupyter-book build -W -n --keep-going .
+	@echo "Open _build/html/index.html, or run 'make serve'."
+
+test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear-autoencoder)
+	$(BIN)/python -m tools.run $(CHAPTER)
+
+serve: book  ## serve the built book on http://127.0.0.1:8000
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: $(STAMP)  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
+
+lock:  ## update requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra cpu --group notebook --group book --group test \
+	  --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+
+format: $(STAMP)  ## format the code, and normalise the notebooks without running them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python -m tools.normalise
+
+retarget: $(STAMP)  ## point every link at your fork: make retarget URL=https://github.com/you/book
+	$(BIN)/python -m tools.retarget $(URL)
+
+clean:  ## remove what was built
+	rm -rf _build .venv

@@ -1,0 +1,30 @@
+"""The plumbing of “Autoencoders, Measured”; the chapters hold the lesson.
+
+Rooms, from the ground up: `data` finds and verifies images, `training` fits models,
+`plots` draws, `notebook` sets a chapter up and states its claims.
+Importing this package sets no seed, changes no style and touches neither disk nor network.
+"""
+
+from helpers.data import Images, load_images
+from helpers.notebook import claim, set_up
+from helpers.plots import (
+    draw_network,
+    plot_codes,
+    plot_history,
+    plot_images,
+    plot_reconstructions,
+)
+from helpers.training import fit
+
+__all__ = [
+    "Images",
+    "claim",
+    "draw_network",
+    "fit",
+    "load_images",
+    "plot_codes",
+    "plot_history",
+    "plot_images",
+    "plot_reconstructions",
+    "set_up",
+]
