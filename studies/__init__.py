@@ -1,0 +1,1 @@
+"""Experiments too long for a chapter; each writes `studies/results/<name>.json`."""
