@@ -6,6 +6,7 @@ Importing this package sets no seed, changes no style and touches neither disk n
 """
 
 from helpers.data import Images, load_images
+from helpers.explorer import latent_explorer
 from helpers.notebook import claim, set_up
 from helpers.plots import (
     draw_network,
@@ -21,6 +22,7 @@ __all__ = [
     "claim",
     "draw_network",
     "fit",
+    "latent_explorer",
     "load_images",
     "plot_codes",
     "plot_history",
