@@ -2,20 +2,35 @@
 
 import keras
 import matplotlib as mpl
+from IPython import get_ipython
 
-from helpers import data, plots
+from helpers import data, digest, plots
 
 
 def set_up(seed=42):
-    """Start a chapter from a known state: seeds and the book's Matplotlib style.
+    """Start a chapter from a known state: seeds, the book's Matplotlib style, figures' digests.
 
     Args:
         seed: int, given to Python's, NumPy's and Keras' random generators.
 
-    Prints nothing. Outside IPython it seeds and styles only.
+    Prints nothing. Outside IPython it seeds and styles only. Calling it twice is harmless.
     """
     keras.utils.set_random_seed(seed)
+    shell = get_ipython()
+    if hasattr(shell, "kernel"):
+        _show_figures(shell)
     mpl.rcParams.update(plots.STYLE)
+
+
+def _show_figures(shell):
+    """Show every figure as a PNG that does not name its maker, and register its digest."""
+    from matplotlib_inline.config import InlineBackend
+
+    inline = InlineBackend.instance(parent=shell)
+    inline.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Software": None}}
+    # Without this, a figure made without pyplot would show as text until pyplot is imported.
+    shell.run_line_magic("matplotlib", "inline")
+    digest.register(shell)
 
 
 def claim(text, holds):
