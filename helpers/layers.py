@@ -1,0 +1,163 @@
+"""The Keras layer that the chapters teach, in its hardened form."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("autoencoders-measured")
+class DenseTranspose(keras.layers.Layer):
+    """Runs a `Dense` layer backwards: the same kernel, transposed, and a bias of its own.
+
+    `output = activation(input @ transpose(dense.kernel) + bias)`. The kernel is not copied but
+    shared, so that both layers train it. The tie survives `model.save` and `load_model`,
+    `save_weights` and `load_weights`, `copy.deepcopy`, and `clone_model` of a flat model; where
+    Keras cannot keep it (`clone_model` of a model whose decoder is a model of its own) the copy
+    raises an error instead of going on untied.
+
+    Args:
+        dense: the `keras.layers.Dense` to run backwards, with a kernel of shape (n, m). It must
+            be built when this layer is. A name stands for the one `Dense` of that name among the
+            layers that lead to this layer's input: that is how a copy finds its partner.
+        activation: the name of a Keras activation, or a function; None is linear.
+        **kwargs: what every Keras layer takes: `name`, `dtype`, `trainable`.
+
+    Input and output: (batch, ..., m) to (batch, ..., n), in the layer's compute dtype.
+
+    Raises:
+        TypeError: `dense` is not a `Dense` layer.
+        ValueError: when built or called, because `dense` has no kernel yet, its kernel does not
+            fit the input or is quantised, or its name leads to no `Dense` layer, or to several.
+
+    Example:
+        dense = keras.layers.Dense(30)
+        encoder = keras.Sequential([keras.Input((784,)), dense])
+        decoder = keras.Sequential([keras.Input((30,)), DenseTranspose(dense)])
+        autoencoder = keras.Sequential([encoder, decoder])
+
+    Source: Vincent et al. 2010, JMLR 11:3371–3408, section 2.2 (tied weights).
+    """
+
+    def __init__(self, dense, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(dense, keras.layers.Dense | str):
+            raise TypeError(f"DenseTranspose runs a Dense layer backwards, not {dense!r}")
+        self.activation = keras.activations.get(activation)
+        self.supports_masking = True
+        self.dense = self.dense_name = None
+        self._tie(dense)
+
+    def _tie(self, dense):
+        if isinstance(dense, str):
+            self.dense_name = dense
+        else:
+            self.dense, self.dense_name = dense, dense.name
+            _mark_as_shared(dense)
+
+    def __call__(self, inputs, *args, **kwargs):
+        """Find the `Dense` if only its name is known, then do what every Keras layer does."""
+        if self.dense is None:
+            self._tie(_find_dense(self.dense_name, inputs, self.name))
+            self.built = False  # Keras has just noted a copy as built (see `build_from_config`)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def build(self, input_shape):
+        """Check that the kernel fits, and create the bias."""
+        width = self.compute_output_shape(input_shape)[-1]
+        self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros")
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+
+    def build_from_config(self, config):
+        """Build the layer on the way from a file; a copy waits for its first call."""
+        if self.dense is not None:
+            super().build_from_config(config)
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape with the kernel's number of rows as its last entry."""
+        if self.dense is None or not self.dense.built:
+            raise ValueError(
+                f"{self.name} needs the kernel of {self.dense_name}, which has none yet: give the "
+                "encoder a keras.Input, or call it once, before this layer is used"
+            )
+        rows, columns = self.dense.kernel.shape
+        if len(input_shape) < 2 or input_shape[-1] != columns:
+            raise ValueError(
+                f"{self.name} runs {self.dense_name} ({rows} to {columns}) backwards, so it needs "
+                f"inputs of shape (batch, ..., {columns}), not {tuple(input_shape)}"
+            )
+        return (*input_shape[:-1], rows)
+
+    def call(self, inputs):
+        """Multiply by the transposed kernel, add the bias, apply the activation."""
+        kernel = self.dense.kernel
+        if not keras.backend.is_float_dtype(kernel.dtype):
+            raise ValueError(
+                f"{self.name} cannot use the kernel of {self.dense_name}: it has been quantised "
+                f"to {kernel.dtype}"
+            )
+        return self.activation(ops.matmul(inputs, ops.transpose(kernel)) + self.bias)
+
+    def get_config(self):
+        """Return the settings; the `Dense` stands in them as a shared object, or by its name."""
+        dense = keras.saving.serialize_keras_object(self.dense)
+        if not (dense and "shared_object_id" in dense):  # not on the way to a file: a copy
+            dense = self.dense_name
+        activation = keras.activations.serialize(self.activation)
+        return super().get_config() | {"dense": dense, "activation": activation}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the layer, tied to the `Dense` that the same file holds, or to be tied by name."""
+        dense = config["dense"]
+        if not isinstance(dense, str):
+            dense = keras.saving.deserialize_keras_object(dense)
+        return super().from_config(config | {"dense": dense})
+
+
+def _mark_as_shared(dense):
+    """Let Keras know, whenever it writes `dense` to a file, that other layers refer to it.
+
+    Keras gives an object an id in the file only when it meets it for the second time. In a nested
+    model that is too late: by then the encoder's part of the file is a finished copy, without the
+    id, and loading would make two layers of one. So the first meeting is made to count twice.
+    """
+    if "get_build_config" in vars(dense):
+        return
+    get_build_config = dense.get_build_config
+    meeting = False
+
+    def meet_twice():
+        nonlocal meeting
+        if not meeting:
+            meeting = True
+            try:
+                keras.saving.serialize_keras_object(dense)
+            finally:
+                meeting = False
+        return get_build_config()
+
+    dense.get_build_config = meet_twice
+
+
+def _find_dense(name, inputs, for_layer):
+    """Return the `Dense` called `name` among the layers that lead to the symbolic `inputs`."""
+    found = []
+
+    def search(layers):
+        for layer in layers:
+            if isinstance(layer, keras.Model):
+                search(layer.layers)
+            elif isinstance(layer, keras.layers.Dense) and layer.name == name:
+                found.append(layer)
+
+    sources = keras.utils.get_source_inputs(inputs)
+    # An array tells nothing of its origin, and a model's own input has none.
+    if isinstance(sources, list) and all(source is not inputs for source in sources):
+        search(keras.Model(sources, inputs, name="search").layers)
+    if len(set(map(id, found))) != 1:
+        raise ValueError(
+            f"{for_layer} is a copy that cannot find its Dense layer: {len(found)} layers called "
+            f"{name} lead to its input. clone_model ties a copy only if encoder and decoder are "
+            "the layers of one flat model; copy.deepcopy(model) and a .keras file keep the tie in "
+            "every model"
+        )
+    return found[0]

@@ -1,0 +1,359 @@
+"""The tied layer: right numbers, and a tie that no way of storing or copying a model undoes."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from helpers.layers import DenseTranspose
+
+SIZES = (12, 6, 3)
+FORMS = ("flat sequential", "flat functional", "nested sequential", "nested functional")
+# Two kernels shared by both halves, two biases of the encoder, two of the decoder.
+COUNT = 12 * 6 + 6 * 3 + (6 + 3) + (6 + 12)
+
+
+def build(form, *, compiled=True, seed=0, **compile_options):
+    keras.utils.set_random_seed(seed)
+    wide, mid, code = SIZES
+    first, second = layers.Dense(mid, "gelu", name="first"), layers.Dense(code, name="second")
+    up, out = DenseTranspose(second, "gelu", name="up"), DenseTranspose(first, name="out")
+    encoder_layers, decoder_layers = [first, second], [up, layers.Dropout(0.0), out]
+    if form == "flat sequential":
+        model = keras.Sequential([keras.Input((wide,)), *encoder_layers, *decoder_layers])
+    elif form == "flat functional":
+        x = inputs = keras.Input((wide,))
+        for layer in (*encoder_layers, *decoder_layers):
+            x = layer(x)
+        model = keras.Model(inputs, x)
+    elif form == "nested sequential":
+        encoder = keras.Sequential([keras.Input((wide,)), *encoder_layers], name="encoder")
+        decoder = keras.Sequential([keras.Input((code,)), *decoder_layers], name="decoder")
+        model = keras.Sequential([encoder, decoder])
+    else:
+        x = inputs = keras.Input((wide,))
+        for layer in encoder_layers:
+            x = layer(x)
+        encoder = keras.Model(inputs, x, name="encoder")
+        x = codes = keras.Input((code,))
+        for layer in decoder_layers:
+            x = layer(x)
+        decoder = keras.Model(codes, x, name="decoder")
+        inputs = keras.Input((wide,))
+        model = keras.Model(inputs, decoder(encoder(inputs)))
+    if compiled:
+        compile_options = {"loss": "mse", "optimizer": "adam"} | compile_options
+        model.compile(**compile_options)
+    return model
+
+
+def find(model, name):
+    for layer in model.layers:
+        if layer.name == name:
+            return layer
+        if isinstance(layer, keras.Model) and (found := find(layer, name)) is not None:
+            return found
+    return None
+
+
+def assert_tied(model, rtol=1e-6):
+    first, second, up, out = (find(model, name) for name in ("first", "second", "up", "out"))
+    assert out.dense is first
+    assert up.dense is second
+    assert model.count_params() == COUNT
+    assert len(model.trainable_variables) == 6
+    first.kernel.assign(np.full((12, 6), 0.5))  # seen by both halves, or it is no tie
+    x = np.ones((1, 6), "float32")
+    np.testing.assert_allclose(out(x), np.full((1, 12), 3.0) + out.bias, rtol=rtol)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(64, SIZES[0])).astype("float32")
+
+
+def train(model, x, epochs=2):
+    model.fit(x, x, epochs=epochs, batch_size=16, shuffle=False, verbose=0)
+
+
+def test_runs_the_dense_layer_backwards(x):
+    dense = layers.Dense(3)
+    dense.build((None, 12))
+    layer = DenseTranspose(dense, activation="relu")
+    codes = x[:, :3]
+    layer.build(codes.shape)
+    layer.bias.assign(np.linspace(-1, 1, 12))
+    expected = np.maximum(codes @ dense.kernel.numpy().T + np.linspace(-1, 1, 12), 0)
+    np.testing.assert_allclose(layer(codes), expected, rtol=1e-5, atol=1e-6)
+    assert layer.compute_output_shape((None, 5, 3)) == (None, 5, 12)
+    stacked = np.stack([codes, codes], axis=1)
+    np.testing.assert_allclose(layer(stacked)[:, 1], expected, rtol=1e-5, atol=1e-6)
+    assert layer(keras.Input((5, 3))).shape == (None, 5, 12)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_kernel_is_counted_once_and_trained_by_both_halves(form, x):
+    model = build(form)
+    before = find(model, "first").kernel.numpy()
+    loss = model.evaluate(x, x, verbose=0)
+    train(model, x, epochs=20)
+    assert model.evaluate(x, x, verbose=0) < loss
+    assert np.abs(find(model, "first").kernel.numpy() - before).max() > 0.01
+    assert_tied(model)
+
+
+def test_the_summaries_of_the_halves_do_not_add_up():
+    model = build("nested sequential")
+    encoder, decoder = model.layers
+    assert encoder.count_params() == 12 * 6 + 6 * 3 + 6 + 3
+    assert decoder.count_params() == COUNT  # the kernels and the encoder's biases come with them
+    assert model.count_params() == COUNT
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_keeps_the_tie_the_predictions_and_the_optimiser(form, compiled, x, tmp_path):
+    model = build(form, compiled=compiled)
+    if compiled:
+        train(model, x)
+    for i in range(2):  # what has been loaded can be saved again
+        model.save(tmp_path / f"{i}.keras")
+        loaded = keras.models.load_model(tmp_path / f"{i}.keras")
+        np.testing.assert_array_equal(loaded(x), model(x))
+        assert loaded.compiled == compiled
+        if compiled:
+            saved = [v.numpy() for v in model.optimizer.variables]
+            restored = [v.numpy() for v in loaded.optimizer.variables]
+            assert len(saved) == len(restored) > 6
+            for a, b in zip(saved, restored, strict=True):
+                np.testing.assert_array_equal(a, b)
+            train(model, x)  # training goes on as if nothing had happened
+            train(loaded, x)
+            np.testing.assert_allclose(loaded(x), model(x), rtol=1e-5, atol=1e-6)
+        model = loaded
+    assert_tied(model)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_alone_keep_the_tie(form, x, tmp_path):
+    model = build(form)
+    train(model, x)
+    model.save_weights(tmp_path / "model.weights.h5")
+    with_optimiser = build(form, seed=1)
+    train(with_optimiser, x)
+    for rebuilt in (build(form, compiled=False, seed=1), with_optimiser):
+        assert not np.allclose(rebuilt(x), model(x))
+        rebuilt.load_weights(tmp_path / "model.weights.h5")
+        np.testing.assert_array_equal(rebuilt(x), model(x))
+    for a, b in zip(with_optimiser.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    rebuilt = build(form, seed=1)
+    rebuilt.set_weights(model.get_weights())
+    np.testing.assert_array_equal(rebuilt(x), model(x))
+    assert_tied(rebuilt)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_deep_copy_is_tied_and_independent(form, x):
+    model = build(form)
+    train(model, x)
+    expected = model(x).numpy()
+    copied = copy.deepcopy(model)
+    np.testing.assert_array_equal(copied(x), expected)
+    assert_tied(copied)
+    np.testing.assert_array_equal(model(x), expected)
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_a_clone_of_a_flat_model_is_tied_to_its_own_dense_layers(form, recursive, x):
+    model = build(form)
+    expected = model(x).numpy()
+    clone = keras.models.clone_model(model, recursive=recursive)
+    assert find(clone, "first") is not find(model, "first")
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(x), expected)
+    train(clone, x)
+    assert_tied(clone)
+    assert_tied(keras.models.clone_model(clone))
+    np.testing.assert_array_equal(model(x), expected)
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+@pytest.mark.parametrize("form", FORMS[2:])
+def test_a_clone_of_a_nested_model_is_refused_rather_than_untied(form, recursive):
+    model = build(form)
+    with pytest.raises(ValueError, match=r"0 layers called second.*copy\.deepcopy"):
+        keras.models.clone_model(model, recursive=recursive)
+    with pytest.raises(ValueError, match="cannot find its Dense layer"):
+        keras.models.clone_model(find(model, "decoder"))
+
+
+def test_a_clone_finds_its_dense_layer_in_a_nested_encoder(x):
+    encoder = keras.Sequential([keras.Input((12,)), layers.Dense(3, name="code")])
+    dense = encoder.layers[0]
+    model = keras.Sequential([encoder, DenseTranspose(dense, name="out")])
+    clone = keras.models.clone_model(model)
+    assert clone.layers[1].dense is clone.layers[0].layers[0]
+    assert clone.layers[1].dense is not dense
+    assert clone.count_params() == model.count_params() == 12 * 3 + 3 + 12
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_json_keeps_the_tie_or_refuses(form):
+    text = build(form).to_json()
+    if form.startswith("nested"):
+        with pytest.raises(ValueError, match="cannot find its Dense layer"):
+            keras.models.model_from_json(text)
+    else:
+        assert_tied(keras.models.model_from_json(text))
+
+
+@pytest.mark.parametrize("form", FORMS[2:])
+def test_each_half_can_be_saved_alone(form, x, tmp_path):
+    model = build(form)
+    train(model, x)
+    for name, inputs in (("encoder", x), ("decoder", x[:, :3])):
+        half = find(model, name)
+        half.save(tmp_path / f"{name}.keras")
+        loaded = keras.models.load_model(tmp_path / f"{name}.keras")
+        np.testing.assert_array_equal(loaded(inputs), half(inputs))
+    assert find(loaded, "up").dense is not find(model, "second")
+    assert_tied(model)
+
+
+@pytest.mark.parametrize(
+    "activation", [None, "sigmoid", keras.activations.gelu, layers.LeakyReLU(negative_slope=0.1)]
+)
+def test_any_activation_survives_a_file(activation, x, tmp_path):
+    dense = layers.Dense(3)
+    model = keras.Sequential([keras.Input((12,)), dense, DenseTranspose(dense, activation)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(x), model(x))
+    assert type(loaded.layers[1].activation) is type(model.layers[1].activation)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64", "bfloat16"])
+def test_every_dtype_policy(policy, x, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build("nested sequential")
+        out = find(model, "out")
+        assert out.compute_dtype == policy.removeprefix("mixed_")
+        assert keras.backend.standardize_dtype(model(x).dtype) == out.compute_dtype
+        assert out.bias.dtype == ("float32" if policy.startswith("mixed") else policy)
+        train(model, x)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert len(loaded.optimizer.variables) == len(model.optimizer.variables)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    assert_tied(loaded, rtol=1e-6 if policy == "float64" else 0.01)
+
+
+def test_a_float32_output_on_a_mixed_precision_encoder(x):
+    dense = layers.Dense(3, dtype="mixed_bfloat16")
+    model = keras.Sequential([keras.Input((12,)), dense, DenseTranspose(dense, dtype="float32")])
+    assert keras.backend.standardize_dtype(model(x).dtype) == "float32"
+    assert model.layers[1].dense.kernel.dtype == "float32"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_compiled_by_xla(form, x):
+    plain, compiled = build(form, jit_compile=False), build(form, jit_compile=True)
+    train(plain, x)
+    train(compiled, x)
+    np.testing.assert_allclose(compiled.predict(x, verbose=0), plain(x), rtol=1e-4, atol=1e-5)
+    assert_tied(compiled)
+
+
+def test_a_model_without_an_input_is_built_by_its_first_batch(x):
+    dense = layers.Dense(3)
+    encoder = keras.Sequential([dense])
+    model = keras.Sequential([encoder, keras.Sequential([DenseTranspose(dense)])])
+    model.compile("adam", "mse")
+    train(model, x)
+    assert model.count_params() == 12 * 3 + 3 + 12
+
+
+def test_freezing_either_half_freezes_the_shared_kernels():
+    for half, left in (("encoder", 2), ("decoder", 0)):
+        model = build("nested sequential")
+        find(model, half).trainable = False
+        assert len(model.trainable_variables) == left  # the decoder's own biases, or nothing
+
+
+def test_two_layers_may_share_one_dense_layer(x, tmp_path):
+    dense = layers.Dense(3)
+    inputs = keras.Input((12,))
+    codes = dense(inputs)
+    model = keras.Model(inputs, [DenseTranspose(dense)(codes), DenseTranspose(dense)(codes)])
+    model.save(tmp_path / "model.keras")
+    for other in (
+        keras.models.load_model(tmp_path / "model.keras"),
+        keras.models.clone_model(model),
+    ):
+        assert other.count_params() == 12 * 3 + 3 + 12 + 12
+        assert other.layers[2].dense is other.layers[3].dense is other.layers[1]
+
+
+def test_low_rank_adaptation_of_the_dense_layer_reaches_the_transpose(x):
+    model = build("flat sequential")
+    first, out = find(model, "first"), find(model, "out")
+    first.enable_lora(2)
+    first.lora_kernel_b.assign(np.ones((2, 6)))
+    np.testing.assert_allclose(
+        out(x[:, :6]), x[:, :6] @ np.array(first.kernel).T + out.bias, rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", [layers.Conv2D(3, 3), layers.EinsumDense("ab,bc->ac", 3), 30, None, build]
+)
+def test_something_that_is_not_a_dense_layer(wrong):
+    with pytest.raises(TypeError, match="runs a Dense layer backwards, not"):
+        DenseTranspose(wrong)
+
+
+def test_a_dense_layer_that_is_not_built(x):
+    for use in (lambda layer: layer(x), lambda layer: layer.compute_output_shape((None, 3))):
+        with pytest.raises(ValueError, match=r"needs the kernel of unbuilt.*give the encoder"):
+            use(DenseTranspose(layers.Dense(3, name="unbuilt")))
+
+
+@pytest.mark.parametrize("shape", [(None, 12), (3,), (None, None)])
+def test_an_input_that_does_not_fit_the_kernel(shape):
+    dense = layers.Dense(3)
+    dense.build((None, 12))
+    with pytest.raises(ValueError, match=r"\(12 to 3\) backwards, so it needs inputs of shape"):
+        DenseTranspose(dense).build(shape)
+
+
+def test_a_second_call_that_does_not_fit(x):
+    dense = layers.Dense(3)
+    dense.build((None, 12))
+    layer = DenseTranspose(dense)
+    layer(x[:, :3])
+    with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 3"):
+        layer(x[:, :4])
+
+
+def test_a_quantised_dense_layer(x):
+    model = build("flat sequential", compiled=False)
+    find(model, "first").quantize("int8")
+    with pytest.raises(ValueError, match="first: it has been quantised to int8"):
+        find(model, "out")(x[:, :6])
+
+
+def test_a_name_that_leads_nowhere_or_to_several(x):
+    for inputs in (keras.Input((3,)), x[:, :3]):
+        with pytest.raises(ValueError, match="0 layers called missing lead to its input"):
+            DenseTranspose("missing")(inputs)
+    twins = [keras.Sequential([keras.Input((3,)), layers.Dense(3, name="twin")]) for _ in range(2)]
+    with pytest.raises(ValueError, match="2 layers called twin lead to its input"):
+        keras.Sequential([*twins, DenseTranspose("twin")])
