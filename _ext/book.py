@@ -1,21 +1,166 @@
-"""The book's own Sphinx extension."""
+"""The book's own Sphinx extension: addresses, callouts, descriptions, buttons and images.
 
+Everything here shapes pages while they are built; no page needs a script for it.
+"""
+
+import html
+import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import imagesize
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
 
-def derive_addresses(app, config):
-    """Set the site's address from the repository's: GitHub Pages serves owner/repo at owner.github.io/repo."""
+CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
+LOCKED = {"tensorflow-cpu": "TensorFlow", "keras": "Keras"}
+
+
+def configure(app, config):
+    """Set what follows from other settings: the site's address, and the theme's parts."""
     owner, repository = (
         urlsplit(config.html_theme_options["repository_url"]).path.strip("/").split("/")
     )
-    config.html_baseurl = f"https://{owner}.github.io/{repository}/"
-    config.ogp_site_url = config.html_baseurl
+    # GitHub Pages serves owner/repository there.
+    config.html_baseurl = config.ogp_site_url = f"https://{owner.lower()}.github.io/{repository}/"
     config.notfound_urls_prefix = f"/{repository}/"
+    config.html_context["default_mode"] = "auto"
+    config.html_theme_options |= {
+        "article_header_end": ["book-buttons.html"],
+        "footer_content_items": ["book-footer.html"],
+        "show_toc_level": 2,
+        "back_to_top_button": False,
+    }
+
+
+class Callouts(SphinxTransform):
+    """Give a quotation that begins with a bold "Note." (or another callout) its class."""
+
+    default_priority = 400
+
+    def apply(self):
+        """Mark the callouts of one document."""
+        for quote in self.document.findall(nodes.block_quote):
+            strong = next(iter(quote.findall(nodes.strong)), None)
+            first = quote.next_node(nodes.paragraph)
+            if strong and first and first.children[:1] == [strong] and strong.astext() in CALLOUTS:
+                quote["classes"] += ["callout", f"callout-{CALLOUTS[strong.astext()]}"]
+
+
+def describe(app, doctree):
+    """Take the sentence under the title as the page's description, for search engines and cards."""
+    paragraph = next(
+        (
+            node
+            for node in doctree.findall(nodes.paragraph)
+            if isinstance(node.parent, nodes.section)
+        ),
+        None,
+    )
+    if paragraph is not None:
+        text = " ".join(paragraph.astext().split())
+        app.env.metadata[app.env.docname].setdefault("og:description", text)
+
+
+def links(app, pagename):
+    """Return the buttons at the top of a page."""
+    if pagename not in app.env.found_docs:
+        return []
+    url = app.config.html_theme_options["repository_url"].rstrip("/")
+    branch = app.config.html_theme_options["repository_branch"]
+    source = app.env.doc2path(pagename, base=False)
+    found = []
+    if source.endswith(".ipynb"):
+        name = urlsplit(url).path.strip("/")
+        colab = f"https://colab.research.google.com/github/{name}/blob/{branch}/{source}"
+        found += [
+            {
+                "text": "Open in Colab",
+                "url": colab,
+                "title": "Run this chapter in your browser",
+                "main": True,
+            },
+            {
+                "text": "Download",
+                "url": f"{url}/raw/{branch}/{source}",
+                "title": "The notebook, to run on your own machine",
+            },
+        ]
+    return [
+        *found,
+        {
+            "text": "Edit",
+            "url": f"{url}/edit/{branch}/{source}",
+            "title": "Suggest a change to this page",
+        },
+        {
+            "text": "Report",
+            "url": f"{url}/issues/new?title=In%20{source}%3A%20",
+            "title": "Report a mistake on this page",
+        },
+    ]
+
+
+def checked_with(app):
+    """Return the versions that the stored outputs are checked with: the locked ones."""
+    lock = Path(app.srcdir, "requirements.lock").read_text(encoding="utf-8")
+    versions = dict(re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.MULTILINE))
+    return ", ".join(f"{name} {versions[key]}" for key, name in LOCKED.items() if key in versions)
+
+
+def size_images(app, body):
+    """Give every image its size, so that the text does not jump, and load the later ones lazily."""
+    sources = {
+        Path(name).name: Path(app.srcdir, path) for path, (_, name) in app.env.images.items()
+    }
+    count = 0
+
+    def add(match):
+        nonlocal count
+        count += 1
+        source = sources.get(Path(match[1]).name)
+        width, height = imagesize.get(source) if source else (-1, -1)
+        size = f' width="{width}" height="{height}"' if width > 0 else ""
+        lazy = ' loading="lazy" decoding="async"' if count > 1 else ""
+        return f"{match[0]}{size}{lazy}"
+
+    return re.sub(r'<img (?:[^>]*? )?src="([^"]+)"', add, body)
+
+
+def is_mathjax(script):
+    """Say whether a script is MathJax or its settings."""
+    filename = str(getattr(script, "filename", None) or "")
+    return "mathjax" in filename or "window.MathJax" in getattr(script, "attributes", {}).get(
+        "body", ""
+    )
+
+
+def complete_page(app, pagename, templatename, context, doctree):
+    """Fill in what the templates show, and finish the page's body."""
+    context["book_links"] = links(app, pagename)
+    context["checked_with"] = checked_with(app)
+    context["author"] = app.config.author
+    if doctree is None:
+        return
+    context["body"] = size_images(app, context["body"])
+    # Sphinx loads MathJax for a page's children too; here a page pays for its own formulas only.
+    if not any(
+        True for _ in doctree.findall(lambda n: isinstance(n, (nodes.math, nodes.math_block)))
+    ):
+        context["script_files"] = [
+            script for script in context["script_files"] if not is_mathjax(script)
+        ]
+    if description := app.env.metadata[pagename].get("og:description"):
+        context["metatags"] += f'<meta name="description" content="{html.escape(description)}" />\n'
 
 
 def setup(app):
     """Connect the book's page processing to Sphinx."""
     # jupyter-book always sets it, for an extension that the book does not load.
     app.add_config_value("comments_config", {}, "html")
-    app.connect("config-inited", derive_addresses, priority=100)
+    app.add_transform(Callouts)
+    app.connect("config-inited", configure, priority=100)
+    app.connect("doctree-read", describe)
+    # After the theme's own handlers, which set some of the same names.
+    app.connect("html-page-context", complete_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
