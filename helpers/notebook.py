@@ -1,5 +1,7 @@
 """What a chapter needs from its notebook: a known start, and claims that can fail."""
 
+import logging
+
 import keras
 import matplotlib as mpl
 from IPython import get_ipython
@@ -16,6 +18,8 @@ def set_up(seed=42):
     Prints nothing. Outside IPython it seeds and styles only. Calling it twice is harmless.
     """
     keras.utils.set_random_seed(seed)
+    # A chapter trains many small models on purpose; advice against retracing is not for its reader.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     shell = get_ipython()
     if hasattr(shell, "kernel"):
         _show_figures(shell)
