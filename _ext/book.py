@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import imagesize
 from docutils import nodes
+from docutils.parsers.rst import Directive
 from sphinx.transforms import SphinxTransform
 
 CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
@@ -48,7 +49,10 @@ class Callouts(SphinxTransform):
 
 
 def describe(app, doctree):
-    """Take the sentence under the title as the page's description, for search engines and cards."""
+    """Keep what other pages show of this one: the sentence under its title, and its times.
+
+    The sentence is the page's description for search engines, for cards and in the chapter list.
+    """
     paragraph = next(
         (
             node
@@ -60,6 +64,42 @@ def describe(app, doctree):
     if paragraph is not None:
         text = " ".join(paragraph.astext().split())
         app.env.metadata[app.env.docname].setdefault("og:description", text)
+    for item in doctree.findall(nodes.list_item):
+        if item.astext().startswith("Time:"):
+            app.env.metadata[app.env.docname]["time"] = item.astext().removeprefix("Time:").strip()
+
+
+class ChapterList(Directive):
+    """The chapters of the table of contents, each with its own sentence and time."""
+
+    def run(self):
+        """Leave a place that `fill_chapter_list` fills when all the pages are known."""
+        return [nodes.container(classes=["chapter-list"])]
+
+
+def fill_chapter_list(app, doctree, docname):
+    """Write the list of chapters: title with link, description, time."""
+    for place in doctree.findall(lambda n: isinstance(n, nodes.container)):
+        if "chapter-list" not in place["classes"]:
+            continue
+        for chapter in app.env.toctree_includes.get(app.config.root_doc, []):
+            if not app.env.doc2path(chapter).endswith(".ipynb"):
+                continue
+            data = app.env.metadata[chapter]
+            title = nodes.paragraph(classes=["chapter-list-title"])
+            link = nodes.reference(
+                refuri=app.builder.get_relative_uri(docname, chapter), internal=True
+            )
+            link.append(nodes.Text(app.env.titles[chapter].astext()))
+            title.append(link)
+            place.append(title)
+            place.append(nodes.paragraph(text=data.get("og:description", "")))
+            place.append(nodes.paragraph(text=data.get("time", ""), classes=["chapter-list-time"]))
+
+
+def always_update(app, env):
+    """Write the page with the chapter list again whenever another page changes."""
+    return [app.config.root_doc]
 
 
 def links(app, pagename):
@@ -160,7 +200,10 @@ def setup(app):
     app.add_config_value("comments_config", {}, "html")
     app.add_transform(Callouts)
     app.connect("config-inited", configure, priority=100)
+    app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
+    app.connect("env-updated", always_update)
+    app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,380 @@
+"""What a chapter must look like: one function per rule, each yielding complaints in plain words.
+
+tests/test_chapters.py applies the rules to every chapter of the book, and to a small good chapter
+that it then breaks in many ways, to see every rule object.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+
+from tools.normalise import COLAB_ID, colab_source, normalise, text
+from tools.run import refused
+
+ROOT = Path(__file__).resolve().parents[1]
+LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
+DIGEST = "application/vnd.autoencoders-measured.digest+json"
+# What the pages can show, and the output check can compare.
+MIME_TYPES = {"text/plain", "text/html", "image/png", DIGEST}
+TAGS = {"details", "summary", "em", "strong", "code"}
+LIMIT = {"stacked-autoencoder": 2.5e6}  # bytes; it holds the latent explorer
+TIME = re.compile(r"\*\*Time:\*\* \d+ minutes to read, about \d+ seconds to run on two cores\.")
+# MyST, which Colab and Jupyter would show as it is.
+MYST = {
+    r"^\s*:::": "a ':::' fence",
+    r"```\s*\{": "a directive",
+    r"\{[a-z][\w:-]*\}`": "a role",
+    r"^\([\w-]+\)=\s*$": "a label",
+    r"\{\{.*?\}\}": "a substitution",
+    r"\]\{[.#]|`\{[.#]|^\{[.#]": "an attribute",
+    r"^\+\+\+": "a block break",
+}
+
+
+@dataclass
+class Chapter:
+    """A notebook with its name, and what several rules need to know of it."""
+
+    notebook: nbformat.NotebookNode
+    slug: str
+    file_text: str
+
+    @classmethod
+    def read(cls, path):
+        """Read a chapter's file."""
+        content = path.read_text(encoding="utf-8")
+        return cls(nbformat.reads(content, as_version=4), path.stem, content)
+
+    @classmethod
+    def of(cls, notebook, slug):
+        """Wrap a notebook that is not in a file."""
+        return cls(notebook, slug, text(notebook))
+
+    @property
+    def cells(self):
+        """All cells."""
+        return self.notebook.cells
+
+    @property
+    def code(self):
+        """The code cells."""
+        return [cell for cell in self.cells if cell.cell_type == "code"]
+
+    @property
+    def markdown(self):
+        """The Markdown cells."""
+        return [cell for cell in self.cells if cell.cell_type == "markdown"]
+
+    @cached_property
+    def headings(self):
+        """Pairs (level, title), in order."""
+        found = []
+        for cell in self.markdown:
+            tokens = parse(cell.source)
+            for token, inline in pairwise(tokens):
+                if token.type == "heading_open":
+                    found.append((int(token.tag[1]), inline.content))
+        return found
+
+    def section(self, title):
+        """Return the Markdown of the section with this title, up to the next of its level."""
+        source = "\n\n".join(cell.source for cell in self.markdown)
+        match = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", source, re.M | re.S)
+        return match[1] if match else ""
+
+
+def parse(source):
+    """Return the tokens of a Markdown cell, read as Colab and Jupyter read it, without its math."""
+    source = re.sub(r"\$\$.*?\$\$", "MATH", source, flags=re.S)
+    source = re.sub(r"(?<![\\$])\$(?!\s)[^$\n]+?(?<!\s)\$(?!\d)", "MATH", source)
+    return MarkdownIt("commonmark").enable("table").parse(source)
+
+
+def flat(tokens):
+    """Yield all tokens, with those inside paragraphs and headings."""
+    for token in tokens:
+        yield token
+        yield from flat(token.children or [])
+
+
+def where(cell):
+    """Name a cell in a complaint."""
+    return f"cell {cell.id}"
+
+
+def title_cell(chapter):
+    """The first cell: title, one sentence, then what the reader needs, learns, and how long it takes."""
+    source = chapter.cells[0].source
+    lines = [line for line in source.split("\n") if line.strip()]
+    if not re.match(r"# \S", source):
+        yield "the first cell must begin with '# Title'"
+    if len(lines) < 2 or re.match(r"[-*|#>]|\*\*", lines[1]):
+        yield "the title must be followed by a sentence that says what the reader will be able to do"
+    places = [source.find(f"**{word}:**") for word in ("You need", "You will learn", "Time")]
+    if -1 in places or places != sorted(places):
+        yield "the title cell must have **You need:**, **You will learn:**, **Time:**, in this order"
+    elif not TIME.search(source):
+        yield "the time must read 'N minutes to read, about M seconds to run on two cores.'"
+
+
+def headings(chapter):
+    """One title, no skipped level, and the five closing sections in their order."""
+    levels = [level for level, _ in chapter.headings]
+    if levels.count(1) != 1:
+        yield f"a chapter has one '# ' heading, this one has {levels.count(1)}"
+    for (before, _), (level, title) in pairwise(chapter.headings):
+        if level > before + 1:
+            yield f"the heading {title!r} skips a level"
+    sections = [title for level, title in chapter.headings if level == 2]
+    if sections[-len(LAST_SECTIONS) :] != LAST_SECTIONS:
+        yield f"the last sections must be {LAST_SECTIONS}, not {sections[-len(LAST_SECTIONS) :]}"
+    elif len(sections) == len(LAST_SECTIONS):
+        yield "there is no section before 'What can go wrong'"
+
+
+def take_aways(chapter):
+    """Three to five take-aways."""
+    count = len(re.findall(r"^[-*] ", chapter.section("Take-aways"), re.M))
+    if not 3 <= count <= 5:
+        yield f"3 to 5 take-aways are wanted, as a list; there are {count}"
+
+
+def further_reading(chapter):
+    """A list of links, each with a clause that says why to read it."""
+    items = re.findall(r"^[-*] (.*(?:\n(?![-*] ).+)*)", chapter.section("Further reading"), re.M)
+    if not items:
+        yield "further reading must be a list"
+    for item in items:
+        if not re.match(r".*\]\(https://.+\).*:\s*\S", item, re.S):
+            yield f"further reading needs a link and, after a colon, why to read it: {item[:60]!r}"
+
+
+def predictions(chapter):
+    """Callouts are Note, Predict or Careful; the reader is asked to predict at least once."""
+    firsts = []
+    for cell in chapter.markdown:
+        tokens = parse(cell.source)
+        for i, token in enumerate(tokens):
+            if token.type == "blockquote_open":
+                firsts.append(tokens[i + 2].content if i + 2 < len(tokens) else "")
+    for first in firsts:
+        if not re.match(r"\*\*(Note|Predict|Careful)\.\*\* \S", first):
+            yield f"a callout begins with **Note.**, **Predict.** or **Careful.**: {first[:50]!r}"
+    if not any(first.startswith("**Predict.**") for first in firsts):
+        yield "no **Predict.** question"
+
+
+def quiz(chapter):
+    """Three to five questions, each folded in the form that all renderers understand."""
+    section = chapter.section("Quiz")
+    blocks = re.findall(r"<details>.*?(?:</details>|\Z)", section, re.S)
+    if not 3 <= len(blocks) <= 5:
+        yield f"3 to 5 quiz questions are wanted; there are {len(blocks)}"
+    for block in blocks:
+        if not re.fullmatch(
+            r"<details>\s*<summary>[^\n]+</summary>\n\n\S.*?\n\n</details>", block, re.S
+        ):
+            yield (
+                "a quiz question is <details>, <summary>question</summary>, a blank line, the answer, "
+                f"a blank line, </details>: {block[:70]!r}"
+            )
+
+
+def exercises(chapter):
+    """Exercises 1..n, ★ to ★★★, each followed by its folded solution, which shows a result."""
+    found = []  # [number, stars, the code cells up to the next exercise]
+    for cell in chapter.cells:
+        if cell.cell_type == "markdown":
+            for number, stars in re.findall(r"\*\*Exercise (\d+) \((★+)\)\.\*\* \S", cell.source):
+                found.append((int(number), len(stars), []))
+        elif found:
+            found[-1][2].append(cell)
+    if [number for number, *_ in found] != list(range(1, len(found) + 1)) or not found:
+        yield f"exercises must be numbered from 1 on; found {[number for number, *_ in found]}"
+    stars = [stars for _, stars, _ in found]
+    if stars and (stars != sorted(stars) or stars[0] != 1 or stars[-1] > 3):
+        yield f"exercises go from ★ to ★★★; found {stars}"
+    for number, _, cells in found:
+        if not cells:
+            yield f"exercise {number} has no solution"
+            continue
+        cell = cells[0]
+        if not re.match(rf"# ?@title Solution {number}\n", cell.source):
+            yield f"the solution's first line must be '# @title Solution {number}': {where(cell)}"
+        if "hide-cell" not in cell.metadata.get("tags", []):
+            yield f"solution {number} must have the tag hide-cell"
+        if cell.metadata.get("cellView") != "form":
+            yield f"solution {number} must have the metadata cellView: form"
+        if not re.search(r"\b(claim|print)\(", cell.source) or not cell.outputs:
+            yield f"solution {number} must end in a claim or a printed result"
+
+
+def executed(chapter):
+    """Every code cell was run, from top to bottom, in a fresh kernel."""
+    counts = [cell.execution_count for cell in chapter.code]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"cells must be executed in order, 1 to {len(counts)}; the counts are {counts}"
+
+
+def outputs(chapter):
+    """Nothing stored that no two runs share: stderr, escape codes, bars, speeds, paths."""
+    for cell in chapter.code:
+        for output in cell.outputs:
+            for reason in refused(output):
+                yield f"{where(cell)}: {reason}"
+            for kind in set(output.get("data", {})) - MIME_TYPES:
+                yield f"{where(cell)}: an output of type {kind}, which the pages do not show"
+
+
+def plain_markdown(chapter):
+    """Markdown that reads well in Colab and Jupyter: no MyST, no images, hardly any HTML."""
+    for cell in chapter.markdown:
+        prose = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", cell.source, flags=re.S)
+        for pattern, name in MYST.items():
+            if re.search(pattern, prose, re.M):
+                yield f"{where(cell)}: {name}, which only MyST understands"
+        if cell.source.replace(r"\$", "").count("$$") % 2:
+            yield f"{where(cell)}: an unpaired $$"
+        for token in flat(parse(cell.source)):
+            if token.type == "image" or "<img" in token.content:
+                yield f"{where(cell)}: an image; pictures come from code cells"
+            if token.type in ("html_block", "html_inline"):
+                for tag in set(re.findall(r"</?([a-zA-Z][\w-]*)", token.content)) - TAGS - {"img"}:
+                    yield f"{where(cell)}: the HTML tag <{tag}>"
+                if re.search(r"<\w+\s[^>]*=|<!--", token.content):
+                    yield f"{where(cell)}: HTML with attributes or comments"
+        if cell.get("attachments"):
+            yield f"{where(cell)}: an attachment; pictures come from code cells"
+
+
+def chapter_exists(name):
+    """Say whether a file is there among the chapters."""
+    return (ROOT / "chapters" / name).exists()
+
+
+def links(chapter):
+    """Links lead to https addresses or to files of chapters that are there."""
+    for cell in chapter.markdown:
+        for token in flat(parse(cell.source)):
+            if token.type != "link_open":
+                continue
+            href = token.attrGet("href")
+            if href.startswith("https://"):
+                continue
+            name, _, anchor = href.partition("#")
+            if anchor or not re.fullmatch(r"[\w-]+\.(ipynb|md)", name):
+                yield f"{where(cell)}: link to {href!r}; only https or another chapter's file"
+            elif not chapter_exists(name):
+                yield f"{where(cell)}: link to {href!r}, which does not exist"
+
+
+def figures(chapter):
+    """Every figure has a numbered caption, a label, and an alt text worth hearing."""
+    names, alts = [], []
+    for cell in chapter.code:
+        pictures = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        settings = cell.metadata.get("mystnb", {})
+        if not pictures and not settings.get("figure"):
+            continue
+        caption = settings.get("figure", {}).get("caption", "").strip()
+        name = settings.get("figure", {}).get("name", "")
+        alt = settings.get("image", {}).get("alt", "").strip()
+        names.append(name)
+        alts.append(alt)
+        if pictures > 1:
+            yield f"{where(cell)}: {pictures} figures in a cell, which would share one caption"
+        if not re.fullmatch(r"fig-[a-z0-9]+(-[a-z0-9]+)*", name):
+            yield f"{where(cell)}: the figure needs a name such as fig-linear-gap, not {name!r}"
+        if not is_sentence(caption):
+            yield f"{where(cell)}: the caption must be a sentence: {caption!r}"
+        if not is_sentence(alt) or len(alt.split()) < 8:
+            yield f"{where(cell)}: the alt text must say what is seen and what it means: {alt!r}"
+        if alt and alt.casefold() == caption.casefold():
+            yield f"{where(cell)}: the alt text repeats the caption"
+    for kind, values in (("name", names), ("alt text", alts)):
+        for value in {value for value in values if values.count(value) > 1}:
+            yield f"two figures have the same {kind}: {value!r}"
+
+
+def is_sentence(words):
+    """Say whether a string reads as a sentence rather than as a label or a slug."""
+    return bool(re.match(r"\S+ \S+ \S+", words)) and words[-1] in ".?!…" and words[0] != "fig"
+
+
+def claims(chapter):
+    """Claims are stored with their outcome, and it is ✓."""
+    count = 0
+    for cell in chapter.code:
+        stored = "".join(output.get("text", "") for output in cell.outputs)
+        if re.search(r"^\s*(?:\w+ = )?claim\(", cell.source, re.M):
+            count += 1
+            if "✓" not in stored:
+                yield f"{where(cell)}: a claim without a stored ✓"
+        if "not so on the fallback data" in stored:
+            yield f"{where(cell)}: stored with the fallback data"
+    if not count:
+        yield "the chapter claims nothing"
+
+
+def set_up_cell(chapter):
+    """The generated set-up cell for Colab comes right after the title and is up to date."""
+    cell = chapter.cells[1] if len(chapter.cells) > 1 else None
+    if cell is None or cell.id != COLAB_ID:
+        yield "the Colab set-up cell must come right after the title; run 'make format'"
+    elif cell.source != colab_source():
+        yield "the Colab set-up cell is out of step with _config.yml; run 'make format'"
+    elif cell.outputs:
+        yield "the Colab set-up cell must print nothing"
+    if not any(re.search(r"^set_up\(", c.source, re.M) for c in chapter.code):
+        yield "the chapter does not call set_up()"
+
+
+def normal_form(chapter):
+    """The file is in its normal form, so that a diff shows changes and nothing else."""
+    try:
+        expected = text(normalise(chapter.notebook, chapter.slug))
+    except ValueError as error:
+        yield str(error)
+        return
+    if chapter.file_text != expected:
+        yield "the notebook is not in its normal form; run 'make format'"
+
+
+def size(chapter):
+    """A chapter stays small enough for a phone and for git."""
+    limit = LIMIT.get(chapter.slug, 1.5e6)
+    stored = len(json.dumps(chapter.notebook, ensure_ascii=False).encode())
+    if stored > limit:
+        yield f"the notebook has {stored / 1e6:.2f} MB, {limit / 1e6} MB are allowed"
+
+
+RULES = [
+    title_cell,
+    headings,
+    take_aways,
+    further_reading,
+    predictions,
+    quiz,
+    exercises,
+    executed,
+    outputs,
+    plain_markdown,
+    links,
+    figures,
+    claims,
+    set_up_cell,
+    normal_form,
+    size,
+]
+
+
+def complaints(chapter):
+    """Return all complaints about a chapter as {rule name: [complaint, ...]}, empty if it is good."""
+    found = {rule.__name__: list(rule(chapter)) for rule in RULES}
+    return {name: reasons for name, reasons in found.items() if reasons}
