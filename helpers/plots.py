@@ -31,23 +31,26 @@ STYLE = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": GREY,
-    "axes.titlesize": 11,
+    "axes.titlesize": 12,
     "figure.constrained_layout.use": True,
-    "figure.dpi": 144,
+    "figure.dpi": 180,
     "figure.facecolor": "none",
     "figure.figsize": (WIDTH, 3.2),
-    "font.size": 10,
+    "font.size": 12,  # at 390 px a figure shrinks to half: smaller type could not be read
     "grid.alpha": 0.25,
     "grid.color": GREY,
     "image.cmap": "gray",
     "image.interpolation": "nearest",
+    "legend.fontsize": 11,
     "legend.frameon": False,
     "legend.labelcolor": GREY,
     "lines.linewidth": 1.8,
     "savefig.facecolor": "none",
     "text.color": GREY,
     "xtick.color": GREY,
+    "xtick.labelsize": 11,
     "ytick.color": GREY,
+    "ytick.labelsize": 11,
 }
 
 
@@ -81,7 +84,7 @@ def plot_images(rows, *, titles=(), row_labels=(), columns=10, limits=(0, 1), cm
         if row_labels:
             axes[i, 0].set_ylabel(row_labels[i], rotation=0, ha="right", va="center")
     for axis, title in zip(axes[0], titles, strict=False):
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=11)
     return figure
 
 
@@ -152,7 +155,7 @@ def plot_codes(codes, labels, class_names, *, title=""):
     axis.scatter(*codes.T, c=labels, s=4, alpha=0.6, cmap="tab10", linewidths=0)
     for label in np.unique(labels):
         x, y = np.median(codes[labels == label], axis=0)
-        axis.text(x, y, class_names[label], ha="center", weight="bold", fontsize=9)
+        axis.text(x, y, class_names[label], ha="center", weight="bold", fontsize=11)
     axis.set(title=title, xticks=[], yticks=[])
     return figure
 
