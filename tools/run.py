@@ -5,7 +5,6 @@ cell succeeded and nothing that differs from run to run would be stored: the sto
 what the book shows and what the output check (tests/output_check.py) compares with.
 """
 
-import hashlib
 import os
 import re
 import sys
@@ -20,12 +19,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 
-from tools.normalise import normalise
+from tools.normalise import STAMP, normalise, source_hash, text
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 300  # seconds a cell may take
-# Notebook metadata: which sources the stored outputs belong to, {cell id: hash of its source}.
-STAMP = "outputs_of"
+DIGEST = "application/vnd.autoencoders-measured.digest+json"  # as in helpers/digest.py
+KINDS = {"text/plain", "text/html", "text/latex", "text/markdown", "image/png", DIGEST}
 # Asked after the last cell: outputs made from the fallback data are never stored.
 FALLBACK = "getattr(__import__('sys').modules.get('helpers.data'), 'fallback_in_use', bool)()"
 REFUSED = {
@@ -76,28 +75,29 @@ def code_cells(notebook):
 
 def stamp(notebook):
     """Return what ties stored outputs to their sources: {cell id: short hash of the source}."""
-    return {
-        cell.id: hashlib.sha256(cell.source.encode()).hexdigest()[:8]
-        for cell in code_cells(notebook)
-    }
+    return {cell.id: source_hash(cell.source) for cell in code_cells(notebook)}
 
 
 def refused(output):
-    """Return why an output must not be stored, as a list of sentences."""
+    """Return why an output must not be stored, as a list of phrases."""
     if output.output_type == "error":
         return [f"an error: {output.ename}: {output.evalue}"]
     if output.output_type == "stream" and output.name != "stdout":
-        return [f"writes to {output.name}: {output.text.strip()}"]
-    data = {"text": output.text} if output.output_type == "stream" else output.data
+        return [f"text on {output.name}; cure or catch it: {output.text.strip()}"]
+    data = {"text/plain": output.text} if output.output_type == "stream" else output.data
     reasons = [
-        f"{kind} cannot be compared" for kind in data if "widget" in kind or "javascript" in kind
+        f"{kind} cannot be compared; show text, a table or a figure"
+        for kind in sorted(data.keys() - KINDS)
     ]
-    for kind, text in data.items():
-        if isinstance(text, str) and not kind.startswith("image/"):
-            for pattern, reason in REFUSED.items():
-                if match := re.search(pattern, text):
-                    around = text[max(match.start() - 20, 0) : match.end() + 40]
-                    reasons.append(f"stores {reason}: {around!r}")
+    if "image/png" in data and DIGEST not in data:
+        reasons.append("an image without a digest; show the figure itself, after set_up()")
+    if DIGEST in data and not data.keys() & {"image/png", "text/html"}:
+        reasons.append("a digest whose picture is missing")
+    for kind in sorted(data.keys() & KINDS - {"image/png", DIGEST}):
+        for pattern, reason in REFUSED.items():
+            if match := re.search(pattern, data[kind]):
+                around = data[kind][max(match.start() - 20, 0) : match.end() + 40]
+                reasons.append(f"{reason}: {around!r}")
     return reasons
 
 
@@ -134,7 +134,7 @@ def run(path):
                 raise RuntimeError(f"{headline(number, cell)}\n{error}{tail}") from None
             for output in cell.outputs:
                 if reasons := refused(output):
-                    raise RuntimeError("\n".join([headline(number, cell), *reasons]))
+                    raise RuntimeError("\n  ".join([headline(number, cell), *reasons]))
         probe = nbformat.v4.new_code_cell(FALLBACK)
         client.nb = nbformat.v4.new_notebook(cells=[probe])
         if client.execute_cell(probe, 0).outputs[0].data["text/plain"] != "False":
@@ -143,8 +143,7 @@ def run(path):
                 "or allow the download"
             )
     notebook.metadata[STAMP] = stamp(notebook)
-    notebook.metadata["language_info"] = {"name": "python"}
-    return nbformat.writes(normalise(notebook, path.stem)) + "\n"
+    return text(normalise(notebook, path.stem))
 
 
 def headline(number, cell):
@@ -154,14 +153,14 @@ def headline(number, cell):
     return "\n".join([f"code cell {number} (id {cell.id}):", *shown])
 
 
-def write(path, text):
+def write(path, content):
     """Replace a file's content in one step, and only if it changes."""
-    if path.read_text(encoding="utf-8") == text:
+    if path.read_text(encoding="utf-8") == content:
         return
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False
+        "w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".tmp", delete=False
     ) as file:
-        file.write(text)
+        file.write(content)
     os.chmod(file.name, path.stat().st_mode)
     os.replace(file.name, path)
 
@@ -176,7 +175,7 @@ def main(slugs):
         start = time.monotonic()
         try:
             write(path, run(path))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             print(f"{path.stem}: NOT stored. {error}", file=sys.stderr)
             return 1
         print(f"{path.stem}: {time.monotonic() - start:.0f} s", flush=True)

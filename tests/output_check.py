@@ -1,0 +1,396 @@
+"""Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
+
+Words are equal, integers are equal, other numbers agree within the cell's tolerance; figures
+agree in what they say (helpers/digest.py), and in their pixels where Matplotlib's version is the
+same. Nothing is ignored: what cannot be compared is a flaw of the stored notebook.
+"""
+
+import base64
+import io
+import math
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+import numpy as np
+from PIL import Image
+
+from tools.run import DIGEST, STAMP, code_cells, headline, refused, stamp
+
+RTOL = 0.005
+WIDEST = 0.25  # a wider relative tolerance would compare nothing
+PIXELS = 3  # root mean square difference, of 255
+ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
+NUMBER = re.compile(
+    r"(?<![\w.])[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
+)
+RULE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
+SKIPS = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
+# Digest entries that are fractions of the axes: their scale is the axes' own span.
+DRAWN = {"points", "spread", "at", "box"}
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a cell's numbers may move: `atol + rtol * size`, plus one unit in the last digit."""
+
+    rtol: float = RTOL
+    atol: float = 0.0
+    structure: bool = False  # of figures compare words, counts and kinds only
+
+    @property
+    def widened(self):
+        return self.rtol > RTOL or self.atol > 0 or self.structure
+
+
+def tolerance(cell):
+    """Read a cell's tolerance from its metadata; return it and what is wrong with it."""
+    check = cell.metadata.get("check", {})
+    if not isinstance(check, dict):
+        return Tolerance(), ["`check` must be a dict, like {'rtol': 0.01, 'reason': '…'}"]
+    rtol, atol = check.get("rtol", RTOL), check.get("atol", 0.0)
+    wrong = [
+        f"`check` has the unknown key {key!r}; it may hold rtol, atol, figure, reason"
+        for key in sorted(check.keys() - {"rtol", "atol", "figure", "reason"})
+    ]
+    if not _is_number(rtol) or not 0 < rtol <= WIDEST:
+        wrong.append(f"rtol {rtol!r} must be a number above 0 and at most {WIDEST}")
+    if not _is_number(atol) or not 0 <= atol < math.inf:
+        wrong.append(f"atol {atol!r} must be a number, 0 or more")
+    if check.get("figure", "structure") != "structure":
+        wrong.append(f"figure {check['figure']!r}: the only choice is 'structure'")
+    if check and len(str(check.get("reason", "")).split()) < 3:
+        wrong.append("a tolerance needs a `reason`: say in words why the number moves")
+    if wrong:
+        return Tolerance(), wrong
+    return Tolerance(float(rtol), float(atol), "figure" in check), []
+
+
+def flaws(notebook):
+    """Return what is wrong with a stored notebook, before anything is run, as a list of texts."""
+    cells = code_cells(notebook)
+    found = _stale(notebook)
+    for number, cell in enumerate(cells, start=1):
+        wrong = tolerance(cell)[1]
+        if cell.execution_count is None:
+            wrong.append("is not executed: run `make run`, or remove the cell if it is empty")
+        elif cell.execution_count != number:
+            wrong.append(f"has execution count {cell.execution_count} where {number} is due")
+        tags = cell.metadata.get("tags", [])
+        if skip := SKIPS.search(" ".join(map(str, [*tags, cell.source]))):
+            wrong.append(f"{skip[0]!r}: no cell may skip the check; declare a tolerance instead")
+        for i, output in enumerate(cell.outputs, start=1):
+            wrong += [f"output {i} stores {reason}" for reason in refused(output)]
+        found += [f"{headline(number, cell)}\n  {reason}" for reason in wrong]
+    return found
+
+
+def _stale(notebook):
+    """Compare the code cells with those whose outputs were stored."""
+    stored, now = notebook.metadata.get(STAMP), stamp(notebook)
+    if not stored:
+        return [f"the metadata `{STAMP}` is missing: only `make run` may store outputs"]
+    changes = {
+        "was deleted": stored.keys() - now.keys(),
+        "was added": now.keys() - stored.keys(),
+        "was edited": {key for key in stored.keys() & now.keys() if stored[key] != now[key]},
+    }
+    return [
+        f"code cell {key!r} {what} after the outputs were stored: run `make run`"
+        for what, keys in changes.items()
+        for key in sorted(keys)
+    ]
+
+
+def compare(cell, outputs, fallback=False):
+    """Compare a cell's stored outputs with those of a run.
+
+    Args:
+        cell: the stored code cell.
+        outputs: list of nbformat outputs that the run gave.
+        fallback: bool, whether the run had the fallback data; then only the structure can agree.
+
+    Returns:
+        A `Comparison`; its `problems` are empty if the outputs agree.
+    """
+    result = Comparison(tolerance(cell)[0], fallback)
+    stored, new = _merged(cell.outputs), _merged(outputs)
+    if len(stored) != len(new):
+        result.problems.append(
+            f"{len(stored)} outputs are stored ({_names(stored)}), "
+            f"the run gave {len(new)} ({_names(new)})"
+        )
+    for i, (old, fresh) in enumerate(zip(stored, new, strict=False), start=1):
+        result.output(old, fresh, f"output {i}")
+    return result
+
+
+@dataclass
+class Comparison:
+    """What was compared so far, how well it agreed, and where it did not."""
+
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    fallback: bool = False
+    problems: list = field(default_factory=list)
+    numbers: int = 0
+    figures: int = 0
+    pixels: int = 0
+    worst: float = 0.0  # the largest deviation, as a share of its tolerance
+
+    def output(self, stored, new, where):
+        """Compare two outputs: their kind, then everything that they hold."""
+        if _name(stored) != _name(new):
+            self.problems.append(f"{where}: stored is {_name(stored)}, the run gave {_name(new)}")
+            return
+        old, fresh = _data(stored), _data(new)
+        if self.fallback:
+            self.structure(old.get(DIGEST), fresh.get(DIGEST), where)
+            return
+        for kind in sorted(old.keys() - {"image/png", DIGEST}):
+            texts = [old[kind], fresh[kind]]
+            if kind == "text/html" and DIGEST in old:
+                texts = [_visible(text) for text in texts]
+            self.text(*texts, f"{where} ({kind})")
+        if DIGEST in old:
+            self.figures += 1
+            before = len(self.problems)
+            self.entry(old[DIGEST], fresh[DIGEST], f"{where} (figure)")
+            if "image/png" in old and len(self.problems) == before:
+                self.picture(old, fresh, f"{where} (pixels)")
+
+    def text(self, stored, new, where):
+        """Compare two texts line by line, in their words and in their numbers."""
+        stored, new = stored.splitlines(), new.splitlines()
+        if len(stored) != len(new):
+            same = [a == b for a, b in zip(stored, new, strict=False)]
+            at = [*same, False].index(False)
+            self.problems.append(
+                f"{where}: {len(stored)} lines are stored, the run gave {len(new)}; "
+                f"they part at line {at + 1}:{_pair(stored[at : at + 1], new[at : at + 1])}"
+            )
+            return
+        for i, (old, fresh) in enumerate(zip(stored, new, strict=True), start=1):
+            place = f"{where}, line {i}"
+            if _words(old) != _words(fresh):
+                self.problems.append(f"{place}: the words differ:{_pair([old], [fresh])}")
+                continue
+            for a, b in zip(NUMBER.findall(old), NUMBER.findall(fresh), strict=True):
+                self.printed(a, b, place, _pair([old], [fresh]))
+
+    def printed(self, stored, new, where, context=""):
+        """Compare two numbers as they are printed."""
+        self.numbers += 1
+        (a, unit_a), (b, unit_b) = _parsed(stored), _parsed(new)
+        if unit_a is None and unit_b is None:
+            if a != b:
+                self.problems.append(
+                    f"{where}: stored {stored}, the run gave {new}; whole numbers must be equal{context}"
+                )
+            return
+        unit = min(unit for unit in (unit_a, unit_b) if unit is not None)
+        self.near(a, b, size=abs(a), slack=unit, where=where, context=context)
+
+    def near(self, a, b, *, size, slack, where, context=""):
+        """Compare two measured numbers within the tolerance, relative to `size`."""
+        off, allowed = abs(a - b), self.tolerance.atol + self.tolerance.rtol * size + slack
+        if off > allowed * (1 + 1e-9):
+            self.problems.append(
+                f"{where}: stored {a:.5g}, the run gave {b:.5g}: off by {off:.3g}, "
+                f"allowed {allowed:.3g}{context}"
+            )
+        elif allowed:
+            self.worst = max(self.worst, off / allowed)
+
+    def entry(self, stored, new, where, key=""):
+        """Compare two digests, or parts of them."""
+        if isinstance(stored, dict) and isinstance(new, dict):
+            self.entries(stored, new, where)
+        elif isinstance(stored, list) and isinstance(new, list):
+            if len(stored) != len(new):
+                self.problems.append(
+                    f"{where}: {len(stored)} are stored, the run gave {len(new)}:"
+                    f"{_pair([stored], [new])}"
+                )
+            elif _are_measured(stored) and _are_measured(new):
+                self.measured(stored, new, where, key)
+            else:
+                for i, pair in enumerate(zip(stored, new, strict=True), start=1):
+                    self.entry(*pair, f"{where} › {_title(pair[0], i)}", key)
+        elif _are_measured([stored]) and _are_measured([new]):
+            self.measured([stored], [new], where, key)
+        elif stored != new:
+            self.problems.append(f"{where}: stored {stored!r}, the run gave {new!r}")
+
+    def entries(self, stored, new, where):
+        """Compare two dicts of a digest; the version that drew it is no part of what it says."""
+        for key in sorted((stored.keys() | new.keys()) - {"matplotlib"}):
+            if key not in new:
+                self.problems.append(f"{where}: {key} {_short(stored[key])} is gone")
+            elif key not in stored:
+                self.problems.append(f"{where}: {key} {_short(new[key])} is new")
+            elif stored[key] != new[key]:
+                self.entry(stored[key], new[key], f"{where} › {key}", key)
+
+    def measured(self, stored, new, where, key):
+        """Compare two lists of measured numbers, relative to their span or to that of the axes."""
+        if self.tolerance.structure:
+            return
+        known = [number for number in stored if number is not None]
+        span = max(known, default=0) - min(known, default=0)
+        span = 1 if key in DRAWN else span or max(map(abs, known), default=0)
+        for i, (a, b) in enumerate(zip(stored, new, strict=True), start=1):
+            place = f"{where}[{i}]" if len(stored) > 1 else where
+            if a is None or b is None:
+                if a is not b:
+                    self.problems.append(f"{place}: stored {a}, the run gave {b}")
+            else:
+                size = max(span, abs(a)) if key in DRAWN else span
+                self.near(a, b, size=size, slack=ROUNDING * abs(a), where=place)
+
+    def structure(self, stored, new, where):
+        """Compare only which kinds of things two figures hold, axes by axes."""
+        if stored is not None and "axes" in stored:
+            self.figures += 1
+            kinds = [
+                [[a["kind"] for a in axes.get("artists", [])] for axes in digest.get("axes", [])]
+                for digest in (stored, new)
+            ]
+            if kinds[0] != kinds[1]:
+                self.problems.append(f"{where}: other things are drawn:{_pair(*zip(kinds))}")
+
+    def picture(self, stored, new, where):
+        """Compare pixels: sharply where the digests are equal, coarsely where they only agree."""
+        if self.tolerance.structure or _version(stored) != _version(new):
+            return
+        self.pixels += 1
+        old, fresh = _image(stored), _image(new)
+        limit = PIXELS
+        if stored[DIGEST] != new[DIGEST]:
+            limit *= max(self.tolerance.rtol / RTOL, 1)
+            side = 64, max(64 * old.height // old.width, 1)
+            old, fresh = (image.resize(side, Image.Resampling.BOX) for image in (old, fresh))
+        if old.size != fresh.size:
+            self.problems.append(f"{where}: stored {old.size}, the run gave {fresh.size}")
+            return
+        off = math.sqrt(np.mean((np.asarray(old, float) - np.asarray(fresh, float)) ** 2))
+        if off > limit:
+            self.problems.append(
+                f"{where}: the pictures differ by {off:.3g} of 255 (root mean square), "
+                f"allowed {limit:.3g}, though their digests agree"
+            )
+
+
+class _Visible(HTMLParser):
+    """Collects the text of HTML that a reader sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.pieces, self.hidden = [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.hidden += tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.pieces.append(data)
+
+
+def _visible(html):
+    parser = _Visible()
+    parser.feed(html)
+    return "\n".join(parser.pieces)
+
+
+def _merged(outputs):
+    """Join what is printed in pieces: where a stream is cut depends on timing."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if (
+            last
+            and output.output_type == last["output_type"] == "stream"
+            and output.name == last["name"]
+        ):
+            last["text"] += output.text
+        else:
+            merged.append(dict(output))
+    return merged
+
+
+def _data(output):
+    """Return what an output holds, by kind."""
+    if output["output_type"] == "stream":
+        return {"text": output["text"]}
+    return {
+        kind: "".join(data) if isinstance(data, list) else data
+        for kind, data in output.get("data", {}).items()
+    }
+
+
+def _name(output):
+    """Name an output's type and kinds."""
+    if output["output_type"] == "stream":
+        return output["name"]
+    kinds = sorted(output.get("data", {}))
+    return f"{output['output_type']} of {' + '.join(kinds) or output.get('ename', 'nothing')}"
+
+
+def _names(outputs):
+    return ", ".join(map(_name, outputs)) or "none"
+
+
+def _words(line):
+    """Return what stands around the numbers of a line, whatever the width of the columns."""
+    return [" ".join(RULE.sub(r"\1\1\1", part).split()) for part in NUMBER.split(line)]
+
+
+def _parsed(number):
+    """Return a printed number's value, and the unit in its last digit (None for an integer)."""
+    plain = number.replace(",", "").replace("−", "-")
+    if plain.lstrip("+-").isdigit():
+        return int(plain), None
+    mantissa, _, exponent = plain.lower().partition("e")
+    return float(plain), 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_measured(values):
+    """Tell measured numbers (one is a float, or not finite) from counts and words."""
+    numeric = all(value is None or _is_number(value) for value in values)
+    return numeric and any(value is None or isinstance(value, float) for value in values)
+
+
+def _version(data):
+    return data[DIGEST].get("matplotlib")
+
+
+def _image(data):
+    """Decode a PNG; a colour counts as much as it is opaque."""
+    return (
+        Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGBA").convert("RGBa")
+    )
+
+
+def _title(part, number):
+    """Name a part of a digest the way a reader would point at it."""
+    if isinstance(part, dict) and "kind" in part:
+        name = part.get("label") or part.get("text") or ""
+        return f"{part['kind']} {number}" + (f" {name!r}" if name else "")
+    return str(number)
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _pair(stored, new):
+    """Show two things one under the other."""
+    stored, new = (things[0] if len(things) else "(nothing)" for things in (stored, new))
+    return f"\n      stored: {stored}\n      run:    {new}"

@@ -1,0 +1,167 @@
+"""Let pytest run every chapter of the table of contents and compare its outputs (on nbval)."""
+
+import re
+import subprocess
+from collections import defaultdict
+from queue import Empty
+
+import nbformat
+import pytest
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
+
+from tests.output_check import compare, flaws, tolerance
+from tools.run import FALLBACK, TIMEOUT, chapters, code_cells, headline, kernel_options
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+TALLY = pytest.StashKey()
+
+
+def pytest_configure(config):
+    """Give a cell the time that `make run` gives it."""
+    config.option.nbval_cell_timeout = TIMEOUT
+    config.stash[TALLY] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    """Collect the chapters of `_toc.yml`, whatever nbval itself would do with them."""
+    collected = yield
+    if file_path in chapters(parent.config.rootpath / "_toc.yml"):
+        return [Chapter.from_parent(parent, path=file_path)]
+    return collected
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Run a chapter whole and in order, even if only some of its cells are asked for."""
+    chosen = dict.fromkeys(
+        item.parent if isinstance(item.parent, Chapter) else item for item in items
+    )
+    items[:] = [
+        item for node in chosen for item in (node.items if isinstance(node, Chapter) else [node])
+    ]
+
+
+class Kernel(RunningKernel):
+    """A kernel started as `make run` starts it."""
+
+    def __init__(self, folder):
+        self.km, self.kc = start_new_kernel(
+            kernel_name=CURRENT_ENV_KERNEL_NAME,
+            cwd=str(folder),
+            stderr=subprocess.DEVNULL,
+            **kernel_options(),
+        )
+        self._ensure_iopub_up()
+
+    def await_reply(self, msg_id, timeout=None):
+        """Wait for a reply, but not for one from a kernel that has died."""
+        for _ in range(int(timeout or TIMEOUT)):
+            try:
+                return super().await_reply(msg_id, timeout=1)
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError("The kernel died; did it run out of memory?") from None
+        raise Empty
+
+    def evaluate(self, expression):
+        """Return the text of a Python expression's value, without a trace in the notebook."""
+        asked = self.kc.execute("", silent=True, user_expressions={"it": expression})
+        while (reply := self.get_message("shell", timeout=10))["parent_header"]["msg_id"] != asked:
+            pass
+        return reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
+
+
+class Chapter(IPyNbFile):
+    """One chapter: first its stored form is checked, then its cells in one fresh kernel."""
+
+    broken = None  # the number of the cell whose code failed
+
+    def setup(self):
+        self.kernel = Kernel(self.path.parent)
+
+    def collect(self):
+        self.nb = nbformat.read(self.path, as_version=4)
+        self.items = [Stored.from_parent(self, name="stored form")]
+        for number, cell in enumerate(code_cells(self.nb), start=1):
+            options = defaultdict(bool, check=True)
+            name = f"cell {number}"
+            self.items.append(
+                Cell.from_parent(self, name=name, cell_num=number, cell=cell, options=options)
+            )
+        return self.items
+
+    def advice(self):
+        return f"If the change is meant: make run CHAPTER={self.path.stem}, and look at the diff."
+
+
+class Stored(pytest.Item):
+    """The check of what is stored, before anything is run."""
+
+    def runtest(self):
+        if found := flaws(self.parent.nb):
+            pytest.fail("\n".join([*found, "", self.parent.advice()]), pytrace=False)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.stem}: {self.name}"
+
+
+class Cell(IPyNbCell):
+    """One code cell: it must run, and give what is stored."""
+
+    def setup(self):
+        if self.parent.broken:
+            pytest.skip(f"not run: code cell {self.parent.broken} failed")
+
+    def runtest(self):
+        try:
+            super().runtest()
+        except NbCellError as error:
+            if str(error) != "Cell outputs differ":
+                self.parent.broken = self.cell_num
+            raise
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        """Compare by the book's rules; called by nbval with the run's outputs."""
+        fallback = self.parent.kernel.evaluate(FALLBACK) == "True"
+        result = compare(self.cell, test, fallback)
+        where = f"{self.path.stem}, code cell {self.cell_num}"
+        self.config.stash[TALLY].append((where, tolerance(self.cell)[0].widened, result))
+        self.comparison_traceback = result.problems
+        return not result.problems
+
+    def repr_failure(self, excinfo):
+        error = excinfo.value
+        if not isinstance(error, NbCellError):
+            return pytest.Item.repr_failure(self, excinfo)
+        details = [str(error), *(error.inner_traceback or "").split("\n"), ""]
+        lines = [f"{self.path.stem}: {headline(self.cell_num, self.cell)}"]
+        lines += [f"  {ANSI.sub('', line)}" for line in details]
+        return "\n".join([*lines, self.parent.advice()])
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.stem}: {self.name}"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say in a line what was compared, and loudly if it could not be."""
+    if not (tally := config.stash[TALLY]):
+        return
+    results = [result for _, _, result in tally]
+    where, _, worst = max(tally, key=lambda entry: entry[2].worst)
+    terminalreporter.section("stored outputs")
+    terminalreporter.line(
+        f"{len({where.split(',')[0] for where, _, _ in tally})} chapters, {len(tally)} cells, "
+        f"{sum(r.numbers for r in results)} numbers and {sum(r.figures for r in results)} figures "
+        f"compared ({sum(r.pixels for r in results)} also by pixels); "
+        f"{sum(widened for _, widened, _ in tally)} cells under a widened tolerance; "
+        f"worst deviation {worst.worst:.0%} of what is allowed ({where})"
+    )
+    if unseen := sum(result.fallback for result in results):
+        terminalreporter.line(
+            f"FALLBACK DATA: Fashion-MNIST was not found, so {unseen} cells were compared in their "
+            "structure only, none of their numbers. Set FASHION_MNIST_DIR or allow the download.",
+            red=True,
+            bold=True,
+        )

@@ -1,0 +1,560 @@
+"""The output check must object to every change: each stored number, word, figure and output is
+mutated offline, and a handful of mutants go the whole way through pytest and a kernel."""
+
+import base64
+import copy
+import io
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from PIL import Image
+
+from tests.output_check import DRAWN, NUMBER, Comparison, Tolerance, compare, flaws, tolerance
+from tools.run import DIGEST, ROOT, STAMP, chapters, code_cells, refused, run, stamp
+
+SOURCES = [
+    """\
+import importlib.util, os, sys
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import HTML
+
+path = next(f"{p}/helpers/digest.py" for p in sys.path if os.path.exists(f"{p}/helpers/digest.py"))
+spec = importlib.util.spec_from_file_location("digest", path)
+digest = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(digest)  # not from helpers, which would import Keras
+digest.register(get_ipython())
+rng = np.random.default_rng(0)""",
+    'print("epoch 1/2  loss 0.01271  lr 1e-3")\nprint("60 points in 3-D; gap -0.2 %", flush=True)',
+    'HTML("<table><tr><th>model</th><th>MSE</th></tr><tr><td>PCA</td><td>0.0157</td></tr></table>")',
+    """\
+fig, ax = plt.subplots(figsize=(4, 2))
+ax.plot([1, 2, 3], [0.5, 0.2, 0.1], label="train")
+ax.plot(range(1, 301), 0.6 / np.arange(1, 301), label="validation")
+ax.set(title="Learning curves", xlabel="epoch", ylabel="MSE", xlim=(1, 3))
+ax.legend();""",
+    """\
+fig, (a, b, c) = plt.subplots(1, 3, figsize=(6, 2))
+a.imshow(rng.random((8, 8)), vmin=0, vmax=1)
+b.bar(["AE", "PCA"], [1.5, 2.5])
+b.set_yscale("log")
+c.scatter(*rng.random((2, 5)), c=[0, 1, 2, 3, 4])
+c.annotate("here", (0.5, 0.5));""",
+    'print(f"accuracy {0.7912:.4f}")',
+    "plt.figure(figsize=(2, 2)).subplots().scatter(*rng.random((2, 5)), label='codes');",
+]
+CHECKS = {
+    5: {"rtol": 0.02, "reason": "another CPU type moves it"},
+    6: {"figure": "structure", "reason": "the coordinates mean nothing"},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A tiny chapter with an output of each kind, executed and stored by tools/run.py."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Tiny")])
+    for number, source in enumerate(SOURCES):
+        cell = nbformat.v4.new_code_cell(source)
+        cell.metadata.update({"check": CHECKS[number]} if number in CHECKS else {})
+        notebook.cells.append(cell)
+    path = tmp_path_factory.mktemp("book") / "tiny.ipynb"
+    nbformat.write(notebook, path)
+    return nbformat.reads(run(path), as_version=4)
+
+
+@pytest.fixture(params=[None, *chapters()], ids=lambda path: path.stem if path else "tiny")
+def stored(request, tiny):
+    """Each stored chapter, and the tiny one."""
+    return nbformat.read(request.param, as_version=4) if request.param else copy.deepcopy(tiny)
+
+
+def outputs(notebook):
+    """Yield (tolerance, output) for every output."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            yield tolerance(cell)[0], output
+
+
+def texts(notebook):
+    """Yield (tolerance, text) for everything that is compared as text."""
+    for allowed, output in outputs(notebook):
+        if output.output_type == "stream":
+            yield allowed, output.text
+        else:
+            for kind, text in output.data.items():
+                if kind not in ("image/png", DIGEST) and not (
+                    DIGEST in output.data and "html" in kind
+                ):
+                    yield allowed, text
+
+
+def objects(allowed, old, new):
+    """Tell whether two texts, or two digests, are told apart."""
+    comparison = Comparison(allowed)
+    (comparison.text if isinstance(old, str) else comparison.entry)(old, new, "here")
+    return bool(comparison.problems)
+
+
+# --- what is stored agrees with itself, and is sound
+
+
+def test_a_stored_notebook_is_sound_and_agrees_with_itself(stored):
+    assert flaws(stored) == []
+    for cell in code_cells(stored):
+        result = compare(cell, copy.deepcopy(cell.outputs))
+        assert result.problems == []
+        assert result.worst == 0
+
+
+# --- text: every number, word and line
+
+
+def number_mutants(text, allowed):
+    """Yield (text with one number beyond its tolerance, text with it moved within, or None)."""
+    for match in NUMBER.finditer(text):
+        plain = match[0].replace(",", "").replace("−", "-")
+        before, after = text[: match.start()], text[match.end() :]
+        if plain.lstrip("+-").isdigit():
+            yield f"{before}{int(plain) + 1}{after}", None
+            continue
+        value, digits = float(plain), re.sub(r"[eE].*", "", plain).partition(".")[2]
+        unit = 10 ** (int((re.findall(r"[eE](.*)", plain) or [0])[0]) - len(digits))
+        step = allowed.atol + allowed.rtol * abs(value) + unit
+        far, near = value + 1.1 * step, value + 0.9 * (step - unit)
+        yield tuple(f"{before}{number:.9e}{after}" for number in (far, near))
+
+
+def test_every_number_in_a_text_counts(stored):
+    count = 0
+    for allowed, text in texts(stored):
+        for far, near in number_mutants(text, allowed):
+            count += 1
+            assert objects(allowed, text, far), (text, far)
+            assert near is None or not objects(allowed, text, near), (text, near)
+    assert count
+
+
+def test_every_word_and_line_of_a_text_counts(stored):
+    for allowed, text in texts(stored):
+        for word in re.finditer(r"[^\W\d]+", text):
+            letter = "X" if word[0][0] != "X" else "Y"
+            mutant = text[: word.start()] + letter + text[word.start() + 1 :]
+            assert objects(allowed, text, mutant), (text, mutant)
+        lines = text.splitlines(keepends=True)
+        for i in range(len(lines)):
+            assert objects(allowed, text, "".join(lines[:i] + lines[i + 1 :]))
+
+
+# --- figures: every entry of every digest, and the pixels
+
+
+def entries(node, key=""):
+    """Yield (container, place in it, name of the list or entry) for every part of a digest."""
+    for place in node if isinstance(node, dict) else range(len(node)):
+        name = place if isinstance(node, dict) else key
+        if name != "matplotlib":
+            yield node, place, name
+            if isinstance(node[place], dict | list):
+                yield from entries(node[place], name)
+
+
+def changed(container, place, name, allowed):
+    """Return a changed value for a digest's leaf: beyond its tolerance if it is a measurement."""
+    value = container[place]
+    if isinstance(value, str):
+        return value + "?"
+    if value is None:
+        return 0.5
+    if isinstance(value, int):
+        return value + 1
+    numbers = [v for v in (container if isinstance(container, list) else [value]) if v is not None]
+    span = max(numbers) - min(numbers) or max(map(abs, numbers))
+    size = max(1, abs(value)) if name in DRAWN else span
+    return value + 1.1 * (allowed.atol + allowed.rtol * size + 1e-4 * abs(value)) + 1e-12
+
+
+def test_every_entry_of_every_digest_counts(stored):
+    for allowed, output in outputs(stored):
+        digest = output.get("data", {}).get(DIGEST, {})
+        mutant = copy.deepcopy(digest)
+        for container, place, name in list(entries(mutant)):
+            value = container[place]
+            if not isinstance(value, dict | list):
+                if allowed.structure and isinstance(value, float | None):
+                    continue
+                container[place] = changed(container, place, name, allowed)
+                assert objects(allowed, digest, mutant), (name, value, container[place])
+                container[place] = value
+            if isinstance(container, dict) or place == 0:
+                kept = copy.copy(container)
+                del container[place]
+                assert objects(allowed, digest, mutant), (name, value)
+                container.clear()
+                container.update(kept) if isinstance(kept, dict) else container.extend(kept)
+        assert mutant == digest
+
+
+def test_swapped_curves_and_reordered_axes_count(tiny):
+    figure = next(o for _, o in outputs(tiny) if DIGEST in o.get("data", {})).data[DIGEST]
+    mutant = copy.deepcopy(figure)
+    one, two = mutant["axes"][0]["artists"]
+    for key in ("n", "points", "spread"):
+        one[key], two[key] = two.get(key, 0), one.get(key, 0)
+    assert objects(Tolerance(), figure, mutant)
+    pictures = [o for _, o in outputs(tiny) if DIGEST in o.get("data", {})][1].data[DIGEST]
+    mutant = copy.deepcopy(pictures)
+    mutant["axes"].reverse()
+    assert objects(Tolerance(), pictures, mutant)
+
+
+def repainted(png, paint):
+    """Return a PNG, as a notebook stores it, painted over by a function of its image."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
+    paint(image)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_pixels_count_though_the_digest_agrees(stored):
+    for cell in code_cells(stored):
+        for i, output in enumerate(cell.outputs):
+            if "image/png" not in output.get("data", {}):
+                continue
+            fresh = copy.deepcopy(cell.outputs)
+            fresh[i].data["image/png"] = repainted(
+                output.data["image/png"],
+                lambda image: image.paste((255, 0, 0, 255), (0, 0, image.width // 9, image.height)),
+            )
+            assert bool(compare(cell, fresh).problems) != tolerance(cell)[0].structure
+            fresh[i].data[DIGEST]["matplotlib"] = "3.0"
+            assert not compare(cell, fresh).problems  # another font engine: only the digest counts
+
+
+def test_pixels_count_coarsely_where_the_digest_moved_within_its_tolerance(tiny):
+    cell = code_cells(tiny)[4]
+    fresh = copy.deepcopy(cell.outputs)
+    fresh[0].data[DIGEST]["axes"][0]["artists"][0]["points"][1][0] += 0.001
+    fresh[0].data["image/png"] = repainted(
+        fresh[0].data["image/png"], lambda image: image.paste((90, 90, 90, 255), (50, 50, 52, 54))
+    )
+    assert not compare(cell, fresh).problems
+    fresh[0].data["image/png"] = repainted(
+        fresh[0].data["image/png"], lambda image: image.paste((0, 0, 0, 0), (0, 0, *image.size))
+    )
+    assert compare(cell, fresh).problems
+
+
+# --- outputs and cells: none may vanish or appear
+
+
+def test_every_output_counts(stored):
+    extra = nbformat.v4.new_output("stream", text="one more line\n")
+    for cell in code_cells(stored):
+        assert compare(cell, [*copy.deepcopy(cell.outputs), extra]).problems
+        for i, output in enumerate(cell.outputs):
+            rest = cell.outputs[:i] + cell.outputs[i + 1 :]
+            assert compare(cell, rest).problems
+            for kind in output.get("data", {}):
+                fresh = copy.deepcopy(cell.outputs)
+                del fresh[i].data[kind]
+                assert compare(cell, fresh).problems, kind
+
+
+def test_every_cell_counts(stored):
+    for i, cell in enumerate(stored.cells):
+        if cell.cell_type == "code":
+            mutants = [copy.deepcopy(stored) for _ in range(4)]
+            del mutants[0].cells[i]
+            mutants[1].cells[i].source += " "
+            mutants[2].cells[i].execution_count += 1
+            mutants[3].cells[i].execution_count = None
+            for mutant in mutants:
+                assert flaws(mutant), cell.source
+
+
+def test_nothing_may_be_added_or_stored_by_hand(stored):
+    added = copy.deepcopy(stored)
+    count = len(code_cells(stored)) + 1
+    added.cells.append(nbformat.v4.new_code_cell("1", id="new", execution_count=count))
+    assert any("was added" in flaw for flaw in flaws(added))
+    del stored.metadata[STAMP]
+    assert any(STAMP in flaw for flaw in flaws(stored))
+
+
+# --- flaws of a cell
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"rtol": 0.01},
+        {"rtol": 0.01, "reason": "noise"},
+        {"rtol": 9, "reason": "compare nothing at all"},
+        {"rtol": "0.01", "reason": "a number is needed here"},
+        {"atol": -1.0, "reason": "below zero is no tolerance"},
+        {"figure": "ignore", "reason": "there is no such choice"},
+        {"ignore": True, "reason": "there is no such key"},
+        {"reason": "too few", "figure": "structure"},
+        "none",
+    ],
+)
+def test_a_bad_tolerance_is_a_flaw(tiny, check):
+    notebook = copy.deepcopy(tiny)
+    code_cells(notebook)[2].metadata["check"] = check
+    assert flaws(notebook)
+
+
+@pytest.mark.parametrize("tag", ["nbval-ignore-output", "nbval-skip", "raises-exception"])
+def test_a_tag_or_comment_that_skips_the_check_is_a_flaw(tiny, tag):
+    notebook = copy.deepcopy(tiny)
+    code_cells(notebook)[2].metadata["tags"] = [tag]
+    assert flaws(notebook)
+    notebook = copy.deepcopy(tiny)
+    cell = code_cells(notebook)[2]
+    cell.source = f"# {tag.upper().replace('-', '_')}\n{cell.source}"
+    notebook.metadata[STAMP] = stamp(notebook)
+    assert flaws(notebook) or "EXCEPTION" in cell.source
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        nbformat.v4.new_output("stream", name="stderr", text="a warning"),
+        nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[]),
+        nbformat.v4.new_output("stream", text="\x1b[31mred\x1b[0m"),
+        nbformat.v4.new_output("stream", text="10%\r20%"),
+        nbformat.v4.new_output("stream", text="1719/1719 - 4s 2ms/step - loss: 0.01"),
+        nbformat.v4.new_output("stream", text="100 it, 12.3it/s"),
+        nbformat.v4.new_output("stream", text="saved to /home/me/model.keras"),
+        nbformat.v4.new_output("stream", text=r"saved to C:\Users\me"),
+        nbformat.v4.new_output("execute_result", {"text/plain": "<Layer at 0x7f3a90b1c0d0>"}),
+        nbformat.v4.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}}),
+        nbformat.v4.new_output("display_data", {"image/png": "aaaa", "text/plain": "<Figure>"}),
+        nbformat.v4.new_output("display_data", {DIGEST: {"axes": []}, "text/plain": "<Figure>"}),
+    ],
+    ids=lambda output: str(output.get("text", output.get("data", output)))[:30],
+)
+def test_an_output_that_cannot_be_kept_is_a_flaw(tiny, output):
+    assert refused(output)
+    notebook = copy.deepcopy(tiny)
+    code_cells(notebook)[2].outputs.append(output)
+    assert flaws(notebook)
+
+
+# --- rules in words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("loss 0.01271", "loss 0.01277", True),  # 0.5 % and a unit of the last digit
+        ("loss 0.01271", "loss 0.01279", False),
+        ("gap 0.2 %", "gap 0.3 %", True),
+        ("gap 0.2 %", "gap 0.4 %", False),
+        ("1", "0.9999", True),  # as .4g prints them
+        ("0.1", "0.14", False),
+        ("12 images", "13 images", False),
+        ("55,000 images", "55,001 images", False),
+        ("784-100-30", "784-100-31", False),
+        ("float32", "float64", False),
+        ("-0.5", "0.5", False),
+        ("−0.5", "-0.5", True),
+        ("1e-3", "2e-3", True),
+        ("1.0e-3", "1.2e-3", False),
+        ("nan", "0.1", False),
+        ("TensorFlow 2.21.0", "TensorFlow 2.21.1", False),
+        ("a   0.99\nb  -0.10", "a 0.99\nb -0.10", True),  # columns may change their width
+        ("----- ----", "------ ----", True),
+        ("train validation", "validation train", False),
+    ],
+)
+def test_what_two_lines_may_differ_in(old, new, same):
+    assert objects(Tolerance(), old, new) != same
+
+
+def test_a_stream_may_arrive_in_pieces(tiny):
+    cell = code_cells(tiny)[2]
+    halves = [nbformat.v4.new_output("stream", text=t) for t in re.split("(?<=3)\n", "")]
+    text = cell.outputs[0].text
+    halves = [nbformat.v4.new_output("stream", text=t) for t in (text[:9], text[9:])]
+    assert not compare(cell, halves).problems
+
+
+def test_html_with_a_digest_is_compared_by_it_and_by_what_a_reader_sees():
+    def cell(weights, label, number):
+        html = f"<style>{weights}</style><p>{label}</p><script>let w = {weights}</script>"
+        data = {"text/html": html, DIGEST: {"mean": number}}
+        output = nbformat.v4.new_output("display_data", data)
+        return nbformat.v4.new_code_cell("explore()", outputs=[output])
+
+    one = cell("[0.123]", "Drag the point", 0.5)
+    assert refused(one.outputs[0]) == []
+    assert not compare(one, cell("[0.987]", "Drag the point", 0.501).outputs).problems
+    assert compare(one, cell("[0.123]", "Drag the dot", 0.5).outputs).problems
+    assert compare(one, cell("[0.123]", "Drag the point", 0.6).outputs).problems
+
+
+def test_fallback_data_leave_the_structure(tiny):
+    cell = code_cells(tiny)[4]
+    fresh = copy.deepcopy(cell.outputs)
+    fresh[0].data[DIGEST]["axes"][0]["titles"] = ["Digits"]
+    assert not compare(cell, fresh, fallback=True).problems
+    del fresh[0].data[DIGEST]["axes"][0]["artists"][0]
+    assert compare(cell, fresh, fallback=True).problems
+    assert compare(cell, [], fallback=True).problems
+
+
+def test_the_digest_has_one_name():
+    assert f'MIME = "{DIGEST}"' in (ROOT / "helpers" / "digest.py").read_text()
+
+
+# --- tools/run.py
+
+
+def test_a_second_run_changes_nothing(tiny, tmp_path):
+    path = tmp_path / "tiny.ipynb"
+    nbformat.write(tiny, path)
+    assert nbformat.reads(run(path), as_version=4) == tiny
+
+
+def test_a_failing_cell_is_named_and_nothing_is_written(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Broken")])
+    notebook.cells.append(nbformat.v4.new_code_cell("x = 1\nx / 0"))
+    path = tmp_path / "broken.ipynb"
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError, match=r"code cell 2 [\s\S]*x / 0[\s\S]*ZeroDivisionError"):
+        run(path)
+    assert path.read_bytes() == before
+
+
+# --- the whole way: pytest, a kernel, a report
+
+
+def replaced(old, new):
+    """Return a mutation that replaces text in the stored outputs, not in the sources."""
+
+    def mutate(notebook):
+        for cell in code_cells(notebook):
+            text = nbformat.v4.writes(nbformat.v4.new_notebook(cells=[cell]))
+            head, mark, rest = text.partition('"outputs"')
+            cell.outputs = nbformat.reads(head + mark + rest.replace(old, new), 4).cells[0].outputs
+
+    return mutate
+
+
+def move_curve(notebook):
+    line = code_cells(notebook)[4].outputs[0].data[DIGEST]["axes"][0]["artists"][0]
+    line["points"][1][1] += 0.02
+
+
+def drop_outputs(notebook, number=4):
+    code_cells(notebook)[number].outputs = []
+
+
+def drop_cell(notebook):
+    notebook.cells.remove(code_cells(notebook)[5])
+
+
+def add_stderr(notebook):
+    error = nbformat.v4.new_output("stream", name="stderr", text="a warning")
+    code_cells(notebook)[2].outputs.append(error)
+
+
+def set_check(**check):
+    return lambda notebook: code_cells(notebook)[2].metadata.update(check=check)
+
+
+def clear(notebook):
+    for cell in code_cells(notebook):
+        cell.outputs, cell.execution_count = [], None
+
+
+def use_fallback(notebook):
+    """Run with other data: the numbers differ, and helpers.data says why."""
+    cell = code_cells(notebook)[1]
+    cell.source += (
+        "\nimport types"
+        "\nsys.modules['helpers.data'] = types.SimpleNamespace(fallback_in_use=lambda: True)"
+    )
+    notebook.metadata[STAMP] = stamp(notebook)
+    replaced("0.01271", "0.0999")(notebook)
+
+
+HARMLESS = {
+    "unchanged": lambda notebook: None,
+    "within": replaced("0.01271", "0.01273"),
+    "fallback": use_fallback,
+}
+MUTANTS = {
+    "number": replaced("0.01271", "0.01371"),
+    "count": replaced("60 points", "61 points"),
+    "row": replaced("<tr><td>PCA</td><td>0.0157</td></tr>", ""),
+    "legend": replaced('"validation"', '"test"'),
+    "label": replaced('"epoch"', '"step"'),
+    "curve": move_curve,
+    "figure": drop_outputs,
+    "cleared": clear,
+    "deleted": drop_cell,
+    "stderr": add_stderr,
+    "reason": set_check(rtol=0.01),
+    "key": set_check(ignore=True, reason="there is no such key"),
+}
+
+
+@pytest.fixture(scope="module")
+def report(tiny, tmp_path_factory):
+    """What pytest says of a book whose chapters are the mutants."""
+    book = tmp_path_factory.mktemp("mutants")
+    names = [*HARMLESS, *MUTANTS]
+    (book / "_toc.yml").write_text(
+        "root: index\nchapters:\n" + "".join(f"- file: chapters/{name}\n" for name in names)
+    )
+    (book / "chapters").mkdir()
+    for name in names:
+        notebook = copy.deepcopy(tiny)
+        (HARMLESS | MUTANTS)[name](notebook)
+        nbformat.write(notebook, book / "chapters" / f"{name}.ipynb")
+    command = (
+        "-m pytest -q -rA --color=no -p no:cacheprovider -p tests.output_check_plugin chapters"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *command.split()],
+        cwd=book,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def outcomes(report, name):
+    return re.findall(
+        rf"^(PASSED|FAILED|SKIPPED|ERROR) chapters/{name}\.ipynb::(.*?)(?: - |$)", report, re.M
+    )
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_turns_the_run_red(report, name):
+    assert "FAILED" in dict(outcomes(report, name)), report
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_harmless_change_stays_green(report, name):
+    assert {outcome for outcome, _ in outcomes(report, name)} == {"PASSED"}, report
+    assert len(outcomes(report, name)) == len(SOURCES) + 2  # with Colab's cell and the stored form
+
+
+def test_the_report_says_what_and_where(report):
+    assert "off by 0.001, allowed 6.5e-05" in report or "off by 0.001" in report
+    assert "make run CHAPTER=number" in report
+    assert re.search(r"\d+ chapters, \d+ cells, \d+ numbers and \d+ figures compared", report)
+    assert re.search(r"worst deviation \d+% of what is allowed \(within, code cell 3\)", report)
+    assert "FALLBACK DATA" in report
