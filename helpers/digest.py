@@ -12,10 +12,17 @@ import math
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import category, collections, colors, lines, patches, ticker, transforms
+from matplotlib import category, collections, colors, image, lines, patches, ticker, transforms
 from matplotlib.figure import Figure
 
 MIME = "application/vnd.autoencoders-measured.digest+json"
+# Tick labels made by these follow from the limits and are left out.
+NUMBER_FORMATTERS = (
+    ticker.ScalarFormatter,
+    ticker.LogFormatter,
+    ticker.LogitFormatter,
+    ticker.NullFormatter,
+)
 
 
 def register(ip):
@@ -77,14 +84,14 @@ def _axis(axis, axes):
     """Digest one axis: label, scale, limits, and ticks and their labels where they are fixed."""
     limits = axis.get_transform().transform(np.array(axis.get_view_interval(), float))
     fixed = isinstance(axis.get_major_locator(), ticker.FixedLocator | category.StrCategoryLocator)
-    words = isinstance(
-        axis.get_major_formatter(), ticker.FixedFormatter | category.StrCategoryFormatter
-    )
+    numbers = isinstance(axis.get_major_formatter(), NUMBER_FORMATTERS)
     digest = _without_empty(
         label=axis.label.get_text(),
         scale="" if axis.get_scale() == "linear" else axis.get_scale(),
         limits=_floats(limits),
-        tick_labels=[t.get_text() for t in axis.get_ticklabels()] if fixed and words else None,
+        tick_labels=[t.get_text() for t in axis.get_ticklabels()]
+        if fixed and not numbers
+        else None,
     )
     if fixed:
         digest["ticks"] = _floats(axis.get_majorticklocs())
@@ -138,7 +145,9 @@ def _artist(artist, axes, blocks, side):
         digest |= _picture(artist, artist.get_array(), side)
     elif isinstance(artist, collections.Collection):
         digest |= _collection(artist, axes, blocks)
-    elif hasattr(artist, "get_array"):
+    elif isinstance(artist, image.AxesImage):
+        corners = np.reshape(artist.get_extent(), (2, 2)).T
+        digest["box"] = _floats(_fractions(axes.transData.transform(corners), axes).ravel())
         digest |= _picture(artist, artist.get_array(), side)
     return {key: value for key, value in digest.items() if value != ""}
 
