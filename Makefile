@@ -18,6 +18,7 @@ $(STAMP):
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
 book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
