@@ -4,6 +4,7 @@ Both show one autoencoder at work and its error beside the baselines' errors: th
 They are drawn once and committed (_static/title.svg, _static/card.png).
 """
 
+import sys
 from pathlib import Path
 
 import keras
@@ -24,6 +25,8 @@ CODES = 30
 def measure():
     """Return images, codes, reconstructions, and {name: test error}."""
     images = load_images()
+    if images.is_fallback:
+        sys.exit("The title picture shows Fashion-MNIST, which was not found; see the README.")
     x_train, x_valid, x_test = (
         x.reshape(-1, 784) for x in (images.x_train, images.x_valid, images.x_test)
     )

@@ -1,0 +1,388 @@
+"""Every built page, first as text, then in a real browser: light and dark, wide and narrow.
+
+The pages are served under the path that GitHub Pages gives them, by a server that answers as a
+static host does. The browser is the system's Chromium, or the one that CHROMIUM names.
+"""
+
+import functools
+import http.server
+import itertools
+import os
+import re
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
+
+from tools.normalise import repository_url
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+PREFIX = f"/{repository_url().rsplit('/', 1)[1]}/"
+PAGES = sorted(
+    str(path.relative_to(HTML))
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts and path.name != "index.html"
+)
+TEXTS = [page for page in PAGES if page.startswith("chapters/")]
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+IN_BROWSER = pytest.mark.skipif(
+    not CHROMIUM,
+    reason="no Chromium: the pages were not looked at in a browser. Install Debian's package "
+    "'chromium', or name one in the environment variable CHROMIUM",
+)
+WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
+
+
+def test_the_pages_are_built_from_the_sources_as_they_are():
+    """The page with the chapter list is written at every build, so its time is the build's."""
+    built = HTML / "chapters" / "intro.html"
+    assert built.exists(), "the pages are not built; run 'make book', or 'make test' for everything"
+    folders = ("chapters", "_static", "_templates", "_ext")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    sources = [
+        path
+        for path in sources
+        if "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts
+    ]
+    sources += [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    late = [
+        str(path.relative_to(ROOT))
+        for path in sources
+        if path.stat().st_mtime > built.stat().st_mtime
+    ]
+    assert not late, f"changed after the pages were built: {late}; run 'make book'"
+
+
+# As text -------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def soup(page):
+    """Return a page, parsed."""
+    return BeautifulSoup((HTML / page).read_text(encoding="utf-8"), "html.parser")
+
+
+def targets(page):
+    """Return the anchors of a page."""
+    return {tag["id"] for tag in soup(page).find_all(id=True)}
+
+
+def references(page):
+    """Yield (tag, address) for everything a page links to or loads."""
+    for tag in soup(page).find_all(["a", "link", "script", "img", "source", "iframe", "form"]):
+        for attribute in ("href", "src", "action"):
+            if tag.get(attribute):
+                yield tag, tag[attribute]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "index.html"])
+def test_links_and_anchors_resolve(page):
+    dead = []
+    for _tag, address in references(page):
+        if urlsplit(address).scheme in ("http", "https", "mailto", "data"):
+            continue
+        place, anchor = urldefrag(urljoin(PREFIX + page, address))
+        path = unquote(urlsplit(place).path)
+        if not path.startswith(PREFIX):
+            dead.append(address)
+            continue
+        name = path.removeprefix(PREFIX) or "index.html"
+        if not (HTML / name).is_file() or (
+            anchor and name.endswith(".html") and unquote(anchor) not in targets(name)
+        ):
+            dead.append(address)
+    assert not dead, f"{page}: {sorted(set(dead))}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_loaded_from_another_host(page):
+    loading = [
+        address
+        for tag, address in references(page)
+        if urlsplit(address).netloc
+        and (
+            tag.name in ("script", "img", "source", "iframe")
+            or tag.get("rel") in (["stylesheet"], ["icon"])
+        )
+    ]
+    assert not loading, f"{page}: {loading}"
+
+
+def test_the_first_page_leads_to_the_introduction():
+    refresh = soup("index.html").find("meta", attrs={"http-equiv": "Refresh"})
+    assert refresh["content"].endswith("url=chapters/intro.html")
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_head(page):
+    """What search engines and link previews show of a page."""
+    head = soup(page).head
+    assert soup(page).html["lang"] == "en"
+    descriptions = [tag["content"] for tag in head.find_all("meta", attrs={"name": "description"})]
+    assert len(descriptions) == 1, descriptions
+    assert 40 <= len(descriptions[0]) <= 200, descriptions
+    cards = {tag["property"]: tag["content"] for tag in head.find_all("meta", property=True)}
+    assert cards["og:description"] == descriptions[0]
+    assert cards["og:site_name"] == "Autoencoders, Measured"
+    canonical = head.find("link", rel="canonical")["href"]
+    assert canonical == cards["og:url"]
+    assert canonical.endswith(f".github.io{PREFIX}{page}")
+    image = urlsplit(cards["og:image"]).path.removeprefix(PREFIX)
+    assert (HTML / image).is_file(), cards["og:image"]
+    assert cards["og:title"], cards
+    assert f"<loc>{canonical}</loc>" in (HTML / "sitemap.xml").read_text()
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_headings_are_in_order(page):
+    levels = [int(tag.name[1]) for tag in soup(page).article.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_images_have_alt_text_and_a_size(page):
+    for index, image in enumerate(soup(page).article.find_all("img")):
+        assert image.get("alt"), image
+        assert image.get("width"), image
+        assert image.get("height"), image
+        assert index == 0 or image.get("loading") == "lazy", image
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_loads_what_it_needs_and_no_more(page):
+    scripts = [tag["src"] for tag in soup(page).find_all("script", src=True)]
+    math = bool(soup(page).find(class_="math"))
+    assert any("mathjax" in script for script in scripts) == math, scripts
+    assert not [script for script in scripts if re.search("thebe|fontawesome|searchindex", script)]
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_ids_are_unique(page):
+    ids = [tag["id"] for tag in soup(page).find_all(id=True)]
+    assert len(ids) == len(set(ids)), {name for name in ids if ids.count(name) > 1}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_the_page_says_what_it_was_checked_with(page):
+    assert re.search(r"checked with TensorFlow \d+\.\d+\S*, Keras \d+\.\d+", soup(page).get_text())
+
+
+# In a browser --------------------------------------------------------------------------------------
+
+
+class StaticHost(http.server.SimpleHTTPRequestHandler):
+    """Serves the book under its path, and its own page for what is not there."""
+
+    protocol_version = "HTTP/1.1"
+
+    def translate_path(self, path):
+        """Map the book's path to the folder of the pages."""
+        name = unquote(urlsplit(path).path).removeprefix(PREFIX)
+        return str(HTML / name) if path.startswith(PREFIX) else str(HTML / "nothing-here")
+
+    def log_message(self, *arguments):
+        """Stay quiet."""
+
+
+@pytest.fixture(scope="session")
+def address():
+    """The address under which the book is served."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), StaticHost)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}{PREFIX}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox needs rights that containers do not give; the pages are our own.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """One context for each colour scheme."""
+    return {theme: browser.new_context(color_scheme=theme) for theme in ("light", "dark")}
+
+
+@pytest.fixture
+def visit(contexts, address):
+    """Return a function that opens a page and fails, at the end, if anything went wrong in it."""
+    trouble, opened = [], []
+
+    def open_page(name, theme="light", width="wide"):
+        page = contexts[theme].new_page()
+        opened.append(page)
+        size = WIDTHS[width]
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.on(
+            "console",
+            lambda message: (
+                message.type in ("error", "warning") and trouble.append(f"console: {message.text}")
+            ),
+        )
+        page.on("pageerror", lambda error: trouble.append(f"script: {error}"))
+        page.on("requestfailed", lambda request: trouble.append(f"failed: {request.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith(address)
+                or request.url.startswith("data:")
+                or trouble.append(f"outside the book: {request.url}")
+            ),
+        )
+        page.on(
+            "response",
+            lambda response: (
+                response.status >= 400 and trouble.append(f"{response.status}: {response.url}")
+            ),
+        )
+        page.goto(address + name, wait_until="load")
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.wait_for_function(
+            "!document.querySelector('script[src*=mathjax]') || (window.MathJax?.startup?.promise"
+            " && MathJax.startup.promise.then(() => true))"
+        )
+        return page
+
+    yield open_page
+    for page in opened:
+        page.close()
+    assert not trouble, trouble
+
+
+OVERFLOW = """() => {
+  const out = [];
+  if (document.documentElement.scrollWidth > innerWidth)
+    out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  for (const element of document.querySelectorAll('main article *')) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || box.right <= innerWidth + 1) continue;
+    let parent = element, scrolls = false;
+    while ((parent = parent.parentElement) && !scrolls)
+      scrolls = ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(parent).overflowX)
+        && parent !== document.body && parent !== document.documentElement;
+    if (!scrolls) out.push(`${element.tagName} ${element.className} sticks out to ${box.right}`);
+  }
+  return out.slice(0, 5);
+}"""
+RAW_MATH = r"""() => {
+  const unset = [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container'));
+  const wrong = [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent);
+  const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  const raw = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.parentElement.closest('pre, code, script, mjx-container')
+        && /\$\$|\\\(|\\\[|\\(frac|hat|lVert|mathbb)\b/.test(node.data)) raw.push(node.data.trim());
+  }
+  return [...unset.map(e => e.textContent), ...wrong, ...raw];
+}"""
+# A light box behind a picture, or a picture turned down: both spoil figures made for either ground.
+BOXED = """() => [...document.querySelectorAll('article img')].filter(image => {
+  const style = getComputedStyle(image);
+  return style.filter !== 'none' || !/rgba\\(0, 0, 0, 0\\)|transparent/.test(style.backgroundColor);
+}).map(image => image.alt)"""
+
+
+# Contrast is the slow rule: every kind of code token is looked at once a page, not a thousand times.
+THIN_OUT = """() => {
+  const seen = new Set();
+  for (const token of document.querySelectorAll('.highlight pre span[class]')) {
+    if (seen.has(token.className)) token.replaceWith(token.textContent);
+    seen.add(token.className);
+  }
+}"""
+
+
+def violations(view, **rules):
+    """Return what axe finds, from moderate to critical, as sentences."""
+    # preload would let axe fetch style sheets again, from wrong addresses.
+    options = {"preload": False, "resultTypes": ["violations"], "rules": rules}
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:160]}"
+        for violation in Axe().run(view, options=options).response["violations"]
+        if violation["impact"] != "minor"
+        for node in violation["nodes"][:3]
+    ]
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_page(visit, page, theme):
+    view = visit(page, theme)
+    assert view.evaluate("document.documentElement.dataset.theme") == theme
+    assert view.evaluate(BOXED) == []
+    if page in TEXTS:
+        assert view.evaluate(RAW_MATH) == []
+    assert view.evaluate(OVERFLOW) == []
+    view.evaluate(THIN_OUT)
+    assert violations(view) == []
+    width, height = WIDTHS["narrow"]
+    view.set_viewport_size({"width": width, "height": height})
+    view.wait_for_timeout(400)  # the theme makes what scrolls focusable 300 ms after a resize
+    assert view.evaluate(OVERFLOW) == []
+    assert violations(view, **{"color-contrast": {"enabled": False}}) == []
+
+
+@IN_BROWSER
+def test_search_finds_the_glossary(visit):
+    page = visit("search.html?q=bottleneck")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a[href*=glossary]").count()
+
+
+@IN_BROWSER
+def test_the_search_button_opens_a_field(visit):
+    page = visit("chapters/intro.html")
+    page.get_by_role("button", name="Search").first.click()
+    page.keyboard.type("code")
+    assert page.locator("#pst-search-dialog input").input_value() == "code"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=code*")
+
+
+@IN_BROWSER
+def test_the_chapters_are_one_tap_away_on_a_phone(visit):
+    page = visit("chapters/glossary.html", width="narrow")
+    page.get_by_role("button", name="Chapters").click()
+    link = page.locator("#pst-primary-sidebar-modal a", has_text="Autoencoders, Measured")
+    assert link.is_visible()
+
+
+@IN_BROWSER
+def test_the_colour_mode_stays_chosen(visit, contexts):
+    page = visit("chapters/intro.html")
+    button = page.get_by_role("button", name="Colour mode")
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+        button.click()
+    page.goto(page.url.replace("intro", "glossary"))
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.evaluate("localStorage.clear()")
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("page", TEXTS)
+def test_the_text_is_there_without_scripts(browser, address, page):
+    context = browser.new_context(java_script_enabled=False)
+    view = context.new_page()
+    view.goto(address + page)
+    assert view.locator("article h1").is_visible()
+    assert view.locator("nav[aria-label=Main] a").first.is_visible()
+    context.close()
