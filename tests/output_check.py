@@ -334,7 +334,7 @@ def _name(output):
     """Name an output's type and kinds."""
     if output["output_type"] == "stream":
         return output["name"]
-    kinds = sorted(output.get("data", {}))
+    kinds = sorted(kind.replace(DIGEST, "digest") for kind in output.get("data", {}))
     return f"{output['output_type']} of {' + '.join(kinds) or output.get('ename', 'nothing')}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from tests.output_check import compare, flaws, tolerance
+from tests.output_check import compare, flaws
 from tools.run import FALLBACK, TIMEOUT, chapters, code_cells, headline, kernel_options
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,15 +32,13 @@ def pytest_collect_file(file_path, parent):
     return collected
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Run a chapter whole and in order, even if only some of its cells are asked for."""
-    chosen = dict.fromkeys(
-        item.parent if isinstance(item.parent, Chapter) else item for item in items
-    )
-    items[:] = [
-        item for node in chosen for item in (node.items if isinstance(node, Chapter) else [node])
-    ]
+    """Run a chapter whole and in order, whatever -k, --lf or a shuffle has left of it."""
+    yield
+    chosen = [item.parent if isinstance(item.parent, Chapter) else item for item in items]
+    whole = (node.items if isinstance(node, Chapter) else [node] for node in dict.fromkeys(chosen))
+    items[:] = [item for group in whole for item in group]
 
 
 class Kernel(RunningKernel):
@@ -54,6 +52,12 @@ class Kernel(RunningKernel):
             **kernel_options(),
         )
         self._ensure_iopub_up()
+
+    def execute_cell_input(self, cell_input, allow_stdin=None):
+        """Execute with a history, as Jupyter does: without one, a final `;` silences nothing."""
+        return self.kc.execute(
+            cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+        )
 
     def await_reply(self, msg_id, timeout=None):
         """Wait for a reply, but not for one from a kernel that has died."""
@@ -126,8 +130,7 @@ class Cell(IPyNbCell):
         """Compare by the book's rules; called by nbval with the run's outputs."""
         fallback = self.parent.kernel.evaluate(FALLBACK) == "True"
         result = compare(self.cell, test, fallback)
-        where = f"{self.path.stem}, code cell {self.cell_num}"
-        self.config.stash[TALLY].append((where, tolerance(self.cell)[0].widened, result))
+        self.config.stash[TALLY].append((self, result))
         self.comparison_traceback = result.problems
         return not result.problems
 
@@ -148,15 +151,15 @@ def pytest_terminal_summary(terminalreporter, config):
     """Say in a line what was compared, and loudly if it could not be."""
     if not (tally := config.stash[TALLY]):
         return
-    results = [result for _, _, result in tally]
-    where, _, worst = max(tally, key=lambda entry: entry[2].worst)
+    cells, results = zip(*tally, strict=True)
+    cell, worst = max(tally, key=lambda entry: entry[1].worst)
     terminalreporter.section("stored outputs")
     terminalreporter.line(
-        f"{len({where.split(',')[0] for where, _, _ in tally})} chapters, {len(tally)} cells, "
+        f"{len({cell.parent for cell in cells})} chapters, {len(cells)} cells, "
         f"{sum(r.numbers for r in results)} numbers and {sum(r.figures for r in results)} figures "
         f"compared ({sum(r.pixels for r in results)} also by pixels); "
-        f"{sum(widened for _, widened, _ in tally)} cells under a widened tolerance; "
-        f"worst deviation {worst.worst:.0%} of what is allowed ({where})"
+        f"{sum(r.tolerance.widened for r in results)} cells under a widened tolerance; worst "
+        f"deviation {worst.worst:.0%} of what is allowed ({cell.parent.path.stem}, {cell.name})"
     )
     if unseen := sum(result.fallback for result in results):
         terminalreporter.line(

@@ -47,8 +47,11 @@ def kernel_options():
         "PYTHONPATH": os.pathsep.join(paths),  # the helpers beside the chapter, not installed ones
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    # TensorFlow's C++ writes a greeting to file descriptor 2: it is no output of the cell.
-    return {"env": environment, "extra_arguments": ["--IPKernelApp.capture_fd_output=False"]}
+    arguments = [
+        "--IPKernelApp.capture_fd_output=False",  # TensorFlow's C++ greeting is no cell's output
+        "--HistoryManager.hist_file=:memory:",  # nor are our cells part of the user's history
+    ]
+    return {"env": environment, "extra_arguments": arguments}
 
 
 def chapters(toc=ROOT / "_toc.yml"):
