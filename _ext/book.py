@@ -97,9 +97,13 @@ def fill_chapter_list(app, doctree, docname):
             place.append(nodes.paragraph(text=data.get("time", ""), classes=["chapter-list-time"]))
 
 
-def always_update(app, env):
-    """Write the page with the chapter list again whenever another page changes."""
-    return [app.config.root_doc]
+def write_all(app, env):
+    """Write every page at every build.
+
+    Otherwise a build after a small change leaves old titles in the other pages' navigation, and
+    sphinx-sitemap lists only the pages that were written.
+    """
+    return sorted(env.found_docs)
 
 
 def links(app, pagename):
@@ -202,7 +206,7 @@ def setup(app):
     app.connect("config-inited", configure, priority=100)
     app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
-    app.connect("env-updated", always_update)
+    app.connect("env-updated", write_all)
     app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)

@@ -270,6 +270,8 @@ OVERFLOW = """() => {
     out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
   for (const element of document.querySelectorAll('main article *')) {
     const box = element.getBoundingClientRect();
+    // What sticks out on the left cannot be scrolled to.
+    if (box.width > 1 && box.left < -1) out.push(`${element.tagName} ${element.className} begins at ${box.left}`);
     if (!box.width || box.right <= innerWidth + 1) continue;
     let parent = element, scrolls = false;
     while ((parent = parent.parentElement) && !scrolls)

@@ -1,7 +1,7 @@
 """Draw the book's title picture and its card for links: `python -m tools.draw_title`.
 
 Both show one autoencoder at work and its error beside the baselines' errors: the book in a picture.
-They are drawn once and committed (_static/title.svg, _static/card.png).
+They are drawn once and committed (_static/title-*.svg, _static/card.png).
 """
 
 import sys
@@ -54,15 +54,22 @@ def measure():
     return shown, codes / codes.std(), model.predict(shown, verbose=0), errors
 
 
-def draw(shown, codes, reconstructions, errors, *, figure):
-    """Draw the picture on `figure`: rows of image, code and reconstruction, and the errors."""
+def draw_network(figure, place, shown, codes, reconstructions):
+    """Draw rows of image, code and reconstruction in the place (left, bottom, right, top)."""
+    left, bottom, right, top = place
     grid = figure.add_gridspec(
-        len(shown), 6, width_ratios=[1, 0.55, 1.7, 0.55, 1, 2.6], wspace=0.05, hspace=0.1
+        len(shown),
+        5,
+        width_ratios=[1, 0.5, 1.6, 0.5, 1],
+        wspace=0.05,
+        hspace=0.08,
+        left=left,
+        bottom=bottom,
+        right=right,
+        top=top,
     )
-    for row, (image, code, reconstruction) in enumerate(
-        zip(shown, codes, reconstructions, strict=True)
-    ):
-        for column, pixels in ((0, image), (4, reconstruction)):
+    for row, (image, code, copy) in enumerate(zip(shown, codes, reconstructions, strict=True)):
+        for column, pixels in ((0, image), (4, copy)):
             axis = figure.add_subplot(grid[row, column])
             axis.imshow(pixels.reshape(28, 28), cmap="gray", vmin=0, vmax=1)
             axis.axis("off")
@@ -78,44 +85,45 @@ def draw(shown, codes, reconstructions, errors, *, figure):
             axis = figure.add_subplot(grid[row, column])
             axis.add_patch(Polygon(corners, facecolor=plots.BLUE, alpha=0.8, linewidth=0))
             axis.axis("off")
-    for column, text in ((0, "784 pixels"), (2, f"{CODES} numbers"), (4, "784 pixels")):
+    for column, words in ((0, "784 pixels"), (2, f"{CODES} numbers"), (4, "784 pixels")):
         place = grid[len(shown) - 1, column].get_position(figure)
-        figure.text((place.x0 + place.x1) / 2, place.y0 - 0.09, text, ha="center", fontsize=9)
-    axis = figure.add_subplot(grid[:, 5])
-    axis.barh(
-        range(len(errors)), list(errors.values()), 0.36, color=[plots.GREY, plots.GREEN, plots.BLUE]
-    )
+        middle = (place.x0 + place.x1) / 2
+        figure.text(middle, bottom - 0.02, words, ha="center", va="top", fontsize=11)
+
+
+def draw_errors(figure, place, errors):
+    """Draw the errors as labelled bars in the place (left, bottom, right, top)."""
+    left, bottom, right, top = place
+    axis = figure.add_axes((left, bottom, right - left, top - bottom))
+    colors = [plots.GREY, plots.GREEN, plots.BLUE]
+    axis.barh(range(len(errors)), list(errors.values()), 0.36, color=colors)
     for row, (name, error) in enumerate(errors.items()):
-        axis.text(0, row - 0.28, name, va="bottom", fontsize=10)
-        axis.text(error, row, f" {error:.3f}", va="center", fontsize=9)
-    axis.set(ylim=(len(errors) - 0.5, -0.65), xlim=(-0.006, 1.2 * max(errors.values())))
+        axis.text(0, row - 0.26, name, va="bottom", fontsize=11)
+        axis.text(error, row, f" {error:.3f}", va="center", fontsize=11)
+    axis.set(ylim=(len(errors) - 0.7, -0.65), xlim=(0, 1.25 * max(errors.values())))
     axis.axis("off")
-    place = grid[len(shown) - 1, 5].get_position(figure)
-    figure.text(
-        (place.x0 + place.x1) / 2,
-        place.y0 - 0.09,
-        "squared error per pixel, test images",
-        ha="center",
-        fontsize=9,
-    )
+    figure.text(left, bottom - 0.02, "squared error per pixel, test images", va="top", fontsize=11)
 
 
 def main():
     """Measure once, draw both."""
-    mpl.rcParams.update(
-        plots.STYLE | {"figure.constrained_layout.use": False, "svg.hashsalt": "book"}
-    )
-    results = measure()
-    print(results[-1])
-    figure = Figure(figsize=(8, 3))
-    figure.subplots_adjust(0.01, 0.14, 0.99, 0.98)
-    draw(*results, figure=figure)
-    figure.savefig(STATIC / "title.svg", metadata={"Date": None, "Creator": None})
-    figure = Figure(figsize=(8, 4.2), facecolor="#14181e")
-    figure.subplots_adjust(0.06, 0.2, 0.96, 0.7)
-    figure.text(0.06, 0.83, "Autoencoders, Measured", fontsize=24, weight="bold", color="#e6ebf0")
+    style = {"figure.constrained_layout.use": False, "svg.hashsalt": "book"}
+    mpl.rcParams.update(plots.STYLE | style)
+    *pictures, errors = measure()
+    print(errors)
+    metadata = {"Date": None, "Creator": None}
+    figure = Figure(figsize=(4.9, 3))
+    draw_network(figure, (0.01, 0.1, 0.99, 0.99), *pictures)
+    figure.savefig(STATIC / "title-network.svg", metadata=metadata)
+    figure = Figure(figsize=(3, 3))
+    draw_errors(figure, (0.01, 0.1, 0.99, 0.99), errors)
+    figure.savefig(STATIC / "title-errors.svg", metadata=metadata)
+    # The card for links: 1200 by 630 pixels on the book's dark ground.
+    figure = Figure(figsize=(8, 4.2))
+    figure.text(0.06, 0.84, "Autoencoders, Measured", fontsize=25, weight="bold", color="#e6ebf0")
     with mpl.rc_context({"text.color": "#a0aab6"}):
-        draw(*results, figure=figure)
+        draw_network(figure, (0.05, 0.14, 0.6, 0.74), *pictures)
+        draw_errors(figure, (0.65, 0.14, 0.97, 0.74), errors)
     figure.savefig(STATIC / "card.png", dpi=150, facecolor="#14181e", metadata={"Software": None})
 
 
