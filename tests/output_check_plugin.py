@@ -32,13 +32,12 @@ def pytest_collect_file(file_path, parent):
     return collected
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session):
     """Run a chapter whole and in order, whatever -k, --lf or a shuffle has left of it."""
-    yield
-    chosen = [item.parent if isinstance(item.parent, Chapter) else item for item in items]
+    chosen = [item.parent if isinstance(item.parent, Chapter) else item for item in session.items]
     whole = (node.items if isinstance(node, Chapter) else [node] for node in dict.fromkeys(chosen))
-    items[:] = [item for group in whole for item in group]
+    session.items[:] = [item for group in whole for item in group]
 
 
 class Kernel(RunningKernel):
