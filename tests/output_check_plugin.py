@@ -120,6 +120,9 @@ class Cell(IPyNbCell):
     def runtest(self):
         try:
             super().runtest()
+        except RuntimeError as error:
+            self.parent.broken = self.cell_num
+            raise NbCellError(self.cell_num, str(error), self.cell.source) from None
         except NbCellError as error:
             if str(error) != "Cell outputs differ":
                 self.parent.broken = self.cell_num

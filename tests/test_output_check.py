@@ -474,6 +474,16 @@ def clear(notebook):
         cell.outputs, cell.execution_count = [], None
 
 
+def rewrite(source):
+    """Return a mutation that gives a cell another source, as if it had been run."""
+
+    def mutate(notebook):
+        code_cells(notebook)[2].source = source
+        notebook.metadata[STAMP] = stamp(notebook)
+
+    return mutate
+
+
 def use_fallback(notebook):
     """Run with other data: the numbers differ, and helpers.data says why."""
     cell = code_cells(notebook)[1]
@@ -503,6 +513,8 @@ MUTANTS = {
     "stderr": add_stderr,
     "reason": set_check(rtol=0.01),
     "key": set_check(ignore=True, reason="there is no such key"),
+    "failing": rewrite("1 / 0"),
+    "dying": rewrite("import os\nos._exit(1)"),
 }
 
 
@@ -558,3 +570,6 @@ def test_the_report_says_what_and_where(report):
     assert re.search(r"\d+ chapters, \d+ cells, \d+ numbers and \d+ figures compared", report)
     assert re.search(r"worst deviation \d+% of what is allowed \(within, cell 3\)", report)
     assert "FALLBACK DATA" in report
+    assert "ZeroDivisionError" in report
+    assert "The kernel died" in report
+    assert "not run: code cell 3 failed" in report
