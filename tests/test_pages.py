@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
 from tools.normalise import repository_url
+from tools.run import chapters
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
@@ -45,14 +46,15 @@ def test_the_pages_are_built_from_the_sources_as_they_are():
     """The page with the chapter list is written at every build, so its time is the build's."""
     built = HTML / "chapters" / "intro.html"
     assert built.exists(), "the pages are not built; run 'make book', or 'make test' for everything"
-    folders = ("chapters", "_static", "_templates", "_ext")
+    folders = ("_static", "_templates", "_ext")
     sources = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
-    sources = [
-        path
-        for path in sources
-        if "__pycache__" not in path.parts and ".ipynb_checkpoints" not in path.parts
+    sources = [path for path in sources if "__pycache__" not in path.parts]
+    sources += [
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+        *chapters(),
+        *(ROOT / "chapters").glob("*.md"),
     ]
-    sources += [ROOT / "_config.yml", ROOT / "_toc.yml"]
     late = [
         str(path.relative_to(ROOT))
         for path in sources
