@@ -34,7 +34,7 @@ class DenseTranspose(keras.layers.Layer):
         decoder = keras.Sequential([keras.Input((30,)), DenseTranspose(dense)])
         autoencoder = keras.Sequential([encoder, decoder])
 
-    Source: Vincent et al. 2010, JMLR 11:3371–3408, section 2.2 (tied weights).
+    Source: Vincent et al. 2008, doi:10.1145/1390156.1390294 (autoencoders with tied weights).
     """
 
     def __init__(self, dense, activation=None, **kwargs):
