@@ -48,6 +48,7 @@ DARK{--fg:#e4e7eb;--bg:#14181e;--soft:#272d36;color-scheme:dark}
 @media(prefers-color-scheme:dark){html:not([data-theme=light],[theme=light])
 body:not([data-jp-theme-light=true],.vscode-light) .latent-explorer{--fg:#e4e7eb;--bg:#14181e;
 --soft:#272d36;color-scheme:dark}}
+.text_html:has(>.latent-explorer){background:none!important;padding:0!important}
 .latent-explorer [hidden]{display:none!important}
 .latent-explorer p{margin:6px 0 0;color:var(--fg)}
 .latent-explorer img{background:none!important;padding:0!important;max-width:100%}
@@ -85,15 +86,12 @@ cursor:pointer}
 # Runs with `data` and `name` in scope. It finds its place by name rather than by position, since
 # Jupyter runs the scripts of an output apart from it.
 SCRIPT = r"""
-const unpack = (text, bytes) => {
-  const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const unpack = (text, bytes, scale = 1) => {
+  const standard = text.replaceAll("-", "+").replaceAll("_", "/");
+  const raw = Uint8Array.from(atob(standard), (c) => c.charCodeAt(0));
   if (bytes === 1) return raw;
   if (bytes === 4) return new Float32Array(raw.buffer);
-  return Float32Array.from(new Uint16Array(raw.buffer), (half) => {
-    const exponent = (half >> 10) & 31, fraction = half & 1023;
-    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
-    return half >> 15 ? -size : size;
-  });
+  return Float32Array.from(new Int16Array(raw.buffer), (whole) => whole * scale);
 };
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 // Abramowitz and Stegun 7.1.26; its error is below 1.5e-7.
@@ -116,11 +114,11 @@ const ACTIVATIONS = {
   sigmoid,
   tanh: Math.tanh,
 };
-const network = data.layers.map(([inputs, outputs, activation, kernel, bias]) => ({
+const network = data.layers.map(([inputs, outputs, activation, k, kernel, b, bias]) => ({
   inputs, outputs,
   activation: ACTIVATIONS[activation],
-  kernel: unpack(kernel, data.bytes),
-  bias: unpack(bias, data.bytes),
+  kernel: unpack(kernel, data.bytes, k),
+  bias: unpack(bias, data.bytes, b),
 }));
 const decode = (code) => network.reduce((x, { inputs, outputs, activation, kernel, bias }) => {
   const sums = Float64Array.from(bias);
@@ -331,6 +329,7 @@ const start = (root) => {
     });
   });
   choose(...data.start);
+  clearTimeout(timer);  // nobody has moved yet
   new ResizeObserver(repaint).observe(map);
   const watcher = new MutationObserver(repaint);
   for (const page of [document.documentElement, document.body])
@@ -391,21 +390,22 @@ def latent_explorer(
     grid = (low + grid * (high - low)).astype("float32")
     decoded = np.reshape(decoder.predict(grid, verbose=0), (-1, height, width))
 
-    # Half precision halves the page; single precision where a pixel would show the difference.
-    for number in ("<f2", "<f4"):
-        error = np.abs(
-            np.clip(_forward(chain, grid, number), 0, 1)
-            - np.clip(decoded, 0, 1).reshape(len(grid), -1)
-        )
-        if error.max() <= 0.5 / 255:
+    # Two bytes a weight halve the page; four where a pixel would show the difference.
+    exact = np.clip(decoded, 0, 1).reshape(len(grid), -1)
+    for bytes_each in (2, 4):
+        rounded = [(*_rounded(k, bytes_each), *_rounded(b, bytes_each), a) for k, b, a in chain]
+        if np.abs(np.clip(_forward(rounded, grid), 0, 1) - exact).max() <= 0.5 / 255:
             break
     else:
         raise ValueError("The decoder is not a plain chain of its layers.")
 
     names = [str(name) for name in class_names]
     data = {
-        "layers": [[*k.shape, a, _pack(k, number), _pack(b, number)] for k, b, a in chain],
-        "bytes": int(number[-1]),
+        "layers": [
+            [*k.shape, a, k_scale, _pack(k, k.dtype), b_scale, _pack(b, b.dtype)]
+            for k, k_scale, b, b_scale, a in rounded
+        ],
+        "bytes": bytes_each,
         "codes": _pack(codes, "<f4"),
         "labels": _pack(labels, "u1"),
         "names": names,
@@ -500,16 +500,25 @@ def _activation(layer):
     )
 
 
-def _forward(chain, x, number):
+def _rounded(array, width):
+    """Return whole numbers of two bytes and their scale, or the array and 1.0 for four bytes."""
+    if width == 4:
+        return array.astype("<f4"), 1.0
+    scale = float(np.abs(array).max() / 32767) or 1.0
+    return np.round(array / scale).astype("<i2"), scale
+
+
+def _forward(chain, x):
     """Decode with the numbers that the page will hold."""
-    for kernel, bias, activation in chain:
-        x = x @ kernel.astype(number).astype("float32") + bias.astype(number).astype("float32")
-        x = keras.ops.convert_to_numpy(ACTIVATIONS[activation](x))
+    for kernel, kernel_scale, bias, bias_scale, activation in chain:
+        x = x @ (kernel * np.float32(kernel_scale)) + bias * np.float32(bias_scale)
+        x = keras.ops.convert_to_numpy(ACTIVATIONS[activation](x.astype("float32")))
     return x
 
 
 def _pack(array, number):
-    return base64.b64encode(np.ascontiguousarray(array, number).tobytes()).decode()
+    """Return an array as text, in the form of base64 without slashes: no chance path, no "</"."""
+    return base64.urlsafe_b64encode(np.ascontiguousarray(array, number).tobytes()).decode()
 
 
 def _round(value, digits=4):

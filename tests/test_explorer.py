@@ -397,10 +397,13 @@ def test_a_book_sized_decoder_takes_less_than_600_kb():
     assert len(latent_explorer(decoder, *make_codes(3000), CLASSES).html.encode()) < 600_000
 
 
-def test_half_precision_gives_way_where_it_would_show():
+def test_two_bytes_a_weight_give_way_where_it_would_show(open_page):
+    assert '"bytes":2' in latent_explorer(make_decoder(), *make_codes(), CLASSES).html
     decoder = make_decoder(output="linear")
     decoder.layers[-1].kernel.assign(decoder.layers[-1].kernel * 200)
-    assert '"bytes":4' in latent_explorer(decoder, *make_codes(), CLASSES).html
+    shown = latent_explorer(decoder, *make_codes(), CLASSES)
+    assert '"bytes":4' in shown.html
+    check_ten_points(open_page(shown.html), decoder)
 
 
 def test_activation_layers_dropout_and_reshape_may_stand_between():
