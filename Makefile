@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book test run serve lab lock retarget format clean
+.PHONY: help book test run serve lab lighthouse lock retarget format clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ serve: book  ## serve the built book on http://127.0.0.1:8000
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
+
+lighthouse: book  ## measure the built pages on a simulated phone (needs Node.js and Chromium)
+	$(BIN)/python -m tools.lighthouse
 
 lock:  ## update requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra cpu --group notebook --group book --group test \

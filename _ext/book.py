@@ -25,6 +25,11 @@ def configure(app, config):
     # GitHub Pages serves owner/repository there.
     config.html_baseurl = config.ogp_site_url = f"https://{owner.lower()}.github.io/{repository}/"
     config.notfound_urls_prefix = f"/{repository}/"
+    # Only the parts of MathJax that the book uses: TeX in, HTML out, hidden MathML for screen
+    # readers. The bundle that sphinx-mathjax-offline would load has a menu as large as all this.
+    config.mathjax_path = "mathjax/startup.js"
+    parts = ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]
+    config.mathjax3_config = {"loader": {"load": parts}}
     config.html_context["default_mode"] = "auto"
     config.html_theme_options |= {
         "article_header_end": ["book-buttons.html"],
@@ -171,6 +176,28 @@ def size_images(app, body):
     return re.sub(r'<img (?:[^>]*? )?src="([^"]+)"', add, body)
 
 
+def trim_styles(app, error):
+    """Cut Font Awesome, which the book does not load, out of the theme's copied style sheet."""
+    path = Path(app.outdir, "_static", "styles", "pydata-sphinx-theme.css")
+    if error or not path.exists():
+        return
+    css = path.read_text(encoding="utf-8")
+    css = re.sub(r"@font-face\{[^}]*Font ?Awesome[^}]*\}", "", css)
+    # One rule an icon: .fa-name:before{content:"..."}.
+    css = re.sub(r"(?:\.fa-[\w-]+:{1,2}before,?)+\{content:[^}]*\}", "", css)
+    path.write_text(css, encoding="utf-8")
+
+
+def deferred(script):
+    """Return a script that lets the page show before it runs; such scripts keep their order."""
+    name = str(getattr(script, "filename", None) or "")
+    if not name or "documentation_options" in name or "async" in script.attributes:
+        return script
+    # A new object: Sphinx gives the same ones to every page.
+    attributes = script.attributes | {"defer": "defer"}
+    return type(script)(script.filename, priority=script.priority, **attributes)
+
+
 def is_mathjax(script):
     """Say whether a script is MathJax or its settings."""
     filename = str(getattr(script, "filename", None) or "")
@@ -182,11 +209,15 @@ def is_mathjax(script):
 def complete_page(app, pagename, templatename, context, doctree):
     """Fill in what the templates show, and finish the page's body."""
     context["book_links"] = links(app, pagename)
+    if pagename != "search":  # its inline script needs the others at once
+        context["script_files"] = [deferred(script) for script in context["script_files"]]
     context["checked_with"] = checked_with(app)
     context["author"] = app.config.author
     if doctree is None:
         return
     context["body"] = size_images(app, context["body"])
+    # A long equation scrolls in its box on a phone, so the keyboard must be able to reach it.
+    context["body"] = context["body"].replace('<div class="math ', '<div tabindex="0" class="math ')
     # Sphinx loads MathJax for a page's children too; here a page pays for its own formulas only.
     if not any(
         True for _ in doctree.findall(lambda n: isinstance(n, (nodes.math, nodes.math_block)))
@@ -207,6 +238,7 @@ def setup(app):
     app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
     app.connect("env-updated", write_all)
+    app.connect("build-finished", trim_styles)
     app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)

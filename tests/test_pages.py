@@ -169,6 +169,13 @@ def test_a_page_loads_what_it_needs_and_no_more(page):
 
 
 @pytest.mark.parametrize("page", TEXTS)
+def test_no_math_is_left_raw(page):
+    """What the build did not take for math would show its dollars, or be set by chance only."""
+    for text in soup(page).article.find_all(string=re.compile(r"\$\$|\$[^$\d\s][^$]*\$")):
+        assert text.find_parent(["pre", "code", "script"]) or text.find_parent(class_="math"), text
+
+
+@pytest.mark.parametrize("page", TEXTS)
 def test_ids_are_unique(page):
     ids = [tag["id"] for tag in soup(page).find_all(id=True)]
     assert len(ids) == len(set(ids)), {name for name in ids if ids.count(name) > 1}
@@ -291,7 +298,7 @@ RAW_MATH = r"""() => {
   while (walker.nextNode()) {
     const node = walker.currentNode;
     if (!node.parentElement.closest('pre, code, script, mjx-container')
-        && /\$\$|\\\(|\\\[|\\(frac|hat|lVert|mathbb)\b/.test(node.data)) raw.push(node.data.trim());
+        && /\$\$|\$[^$\d\s][^$]*\$|\\\(|\\\[|\\(frac|hat|lVert|mathbb)\b/.test(node.data)) raw.push(node.data.trim());
   }
   return [...unset.map(e => e.textContent), ...wrong, ...raw];
 }"""
