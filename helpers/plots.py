@@ -70,6 +70,13 @@ def plot_images(rows, *, titles=(), row_labels=(), columns=10, limits=(0, 1), cm
     """
     if isinstance(rows, np.ndarray):
         rows = [rows[i : i + columns] for i in range(0, len(rows), columns)]
+    if not any(len(row) for row in rows):
+        raise ValueError("There are no images to show.")
+    for row in rows:
+        if np.ndim(row) != 3:
+            raise ValueError(
+                f"A row takes images of shape (n, height, width), not {np.shape(row)}."
+            )
     columns = min(columns, max(len(row) for row in rows))
     size = WIDTH / (columns + (1 if row_labels else 0))
     figure = Figure(figsize=(WIDTH, size * len(rows) + (0.25 if titles else 0)))
@@ -102,6 +109,12 @@ def plot_reconstructions(images, reconstructions, *, count=10):
     if not isinstance(reconstructions, dict):
         reconstructions = {"reconstruction": reconstructions}
     rows = {"original": images} | reconstructions
+    for label, row in rows.items():
+        if np.shape(row)[1:] not in {(28, 28), (784,)}:
+            raise ValueError(
+                f"The images of {label!r} must have shape (n, 28, 28) or (n, 784), "
+                f"not {np.shape(row)}."
+            )
     return plot_images(
         [np.reshape(row[:count], (-1, 28, 28)) for row in rows.values()],
         row_labels=list(rows),
@@ -126,6 +139,10 @@ def plot_history(histories, *, baselines=None, metric="val_loss", ylabel="valida
     figure = Figure()
     axis = figure.subplots()
     for label, history in histories.items():
+        if metric not in history.history:
+            raise ValueError(
+                f"The history of {label!r} has no {metric!r}; it has: {', '.join(history.history)}."
+            )
         values = history.history[metric]
         axis.plot(range(1, len(values) + 1), values, label=label)
     for label, value in (baselines or {}).items():
@@ -150,6 +167,10 @@ def plot_codes(codes, labels, class_names, *, title=""):
     Returns:
         The `matplotlib.figure.Figure`.
     """
+    if np.ndim(codes) != 2 or np.shape(codes)[1] != 2:
+        raise ValueError(f"The picture takes codes of shape (n, 2), not {np.shape(codes)}.")
+    if len(codes) != len(labels):
+        raise ValueError(f"There are {len(codes)} codes, but {len(labels)} labels.")
     figure = Figure(figsize=(WIDTH, WIDTH * 0.8))
     axis = figure.subplots()
     axis.scatter(*codes.T, c=labels, s=4, alpha=0.6, cmap="tab10", linewidths=0)

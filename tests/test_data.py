@@ -55,6 +55,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send_error(404)
         if way == "silent":
             time.sleep(1)
+        if way == "meeting":
+            self.server.meeting.wait(timeout=60)
         sent = {
             "wrong": content[:-1] + bytes([content[-1] ^ 1]),
             "truncated": content[: len(content) // 2],
@@ -74,6 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.files = small_files()
+        server.meeting = threading.Barrier(2)
         server.handle_error = lambda *args: None  # a client that gives up is part of the test
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -255,17 +258,16 @@ def test_nothing_half_written_is_left_behind(world, capsys, monkeypatch):
 
 
 def test_two_processes_at_once_share_one_cache(world, tmp_path):
+    world.hosts("meeting")  # sends a file when both have asked for it
     (tmp_path / "small").write_bytes(pickle.dumps(data.DATA_SETS[NAME]))
     code = (
         "import pickle, sys; from pathlib import Path; from helpers import data\n"
         "data.DATA_SETS['fashion-mnist'] = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "print(data.load_images().is_fallback)\n"
+        "data.TIMEOUT = 60; print(data.load_images().is_fallback)\n"
     )
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "small"],
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -273,12 +275,8 @@ def test_two_processes_at_once_share_one_cache(world, tmp_path):
         for _ in range(2)
     ]
     for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        assert process.communicate(timeout=60)[0].splitlines()[-1] == "False"
+        printed = process.communicate(timeout=120)[0]
+        assert printed == "Downloading Fashion-MNIST, 0.022 MB.\nFalse\n"
     world.assert_cache_is_whole()
 
 
