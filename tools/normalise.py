@@ -33,16 +33,17 @@ import os
 import subprocess
 import sys
 
-if "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("helpers") is None:
+on_colab = "COLAB_RELEASE_TAG" in os.environ
+if on_colab and importlib.util.find_spec("helpers") is None:
     # --no-deps: nothing that Colab has installed is replaced, so no restart is needed.
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     book = "autoencoders-measured @ git+{url}@v{version}"
-    result = subprocess.run([*pip, book], check=False, capture_output=True, text=True)
-    if result.returncode != 0:
+    run = subprocess.run([*pip, book], check=False, capture_output=True, text=True)
+    if run.returncode != 0:
         raise RuntimeError(
             "The book's helpers could not be fetched from {url}. "
             "Is this runtime online? If it is, run this cell again. If it is not, run the book on "
-            f"your own machine: its README says how. What pip said:\\n{{result.stderr[-800:]}}"
+            f"your own machine: its README says how. What pip said:\\n{{run.stderr[-800:]}}"
         )
     importlib.invalidate_caches()
 """
