@@ -3,7 +3,7 @@
 Also: how often the deep sigmoid network stays at the mean image, whether another learning rate
 or more epochs save it, and which single modern ingredient does. For `chapters/greedy-training`.
 
-Run it with `python -m studies.greedy` (about 20 minutes on one core), or `--quick`.
+Run it with `python -m studies.greedy` (about 26 minutes on one core), or `--quick`.
 """
 
 import itertools
