@@ -10,7 +10,6 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from IPython import get_ipython
 from IPython.display import ProgressBar
@@ -239,7 +238,9 @@ def _progress_bar(size):
         bar.display()
         return lambda done: setattr(bar, "progress", done)
     if sys.stdout.isatty():
-        bar = keras.utils.Progbar(size // 1000, unit_name="kB")
+        from keras.utils import Progbar  # here, since a script that only wants files needs no Keras
+
+        bar = Progbar(size // 1000, unit_name="kB")
         return lambda done: bar.update(done // 1000)
     return lambda done: None
 

@@ -82,9 +82,9 @@ def test_the_learning_rate_falls_to_zero_over_the_whole_training(x):
 
 def test_training_again_starts_a_new_schedule(x):
     model = small_model()
-    first = fit(model, x, epochs=3, batch_size=16, verbose=False).history["loss"]
+    fit(model, x, epochs=3, batch_size=16, verbose=False)
     again = fit(model, x, epochs=3, batch_size=16, verbose=False).history["loss"]
-    assert again[-1] < 0.99 * first[-1]
+    assert again[-1] < 0.99 * again[0]
 
 
 @pytest.mark.parametrize("epochs", [1, 11])
