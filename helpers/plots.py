@@ -9,6 +9,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#3a81d6",
@@ -150,6 +151,7 @@ def plot_history(histories, *, baselines=None, metric="val_loss", ylabel="valida
         axis.annotate(
             label, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom"
         )
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel="epoch", ylabel=ylabel)
     axis.legend()
     return figure
