@@ -545,7 +545,7 @@ def _fragment(data, still):
 <div class="latent-explorer" data-explorer="{identity}">
 <style>{STYLE}</style>
 <div class="le-still">
-<img src="data:image/png;base64,{still}" width="420" alt="A grid of {STILL_SIDE} by {STILL_SIDE} images, decoded from codes at regular steps: left to right along {horizontal}, bottom to top along {vertical}.">
+<img src="data:image/png;base64,{still}" width="420" height="420" loading="lazy" alt="A grid of {STILL_SIDE} by {STILL_SIDE} images, decoded from codes at regular steps: left to right along {horizontal}, bottom to top along {vertical}.">
 <p>Images decoded at regular steps along {horizontal} (left to right) and {vertical} (bottom to top). With scripts switched on, this is a map on which you choose the code yourself.</p>
 </div>
 <script>
