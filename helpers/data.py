@@ -209,8 +209,7 @@ def _download(files, faults, folder, data_set):
     nor a timeout.
     """
     sizes = {file: size for file, (size, _) in data_set.files.items() if file not in files}
-    print(f"Downloading {data_set.title}, {sum(sizes.values()) / 1e6:.2g} MB.", flush=True)
-    show, new = _progress_bar(sum(sizes.values())), {}
+    show, new = _announced_bar(data_set.title, sum(sizes.values())), {}
     for host in data_set.hosts:
         try:
             for file in [file for file in sizes if file not in new]:
@@ -229,6 +228,23 @@ def _download(files, faults, folder, data_set):
             f"one, set KERAS_HOME to a folder that can be written."
         )
     return files | new
+
+
+def _announced_bar(title, size):
+    """Return a bar's update function that announces the download when the first bytes arrive.
+
+    Without a network nothing arrives, and a bar that never moves would say the wrong thing.
+    """
+    update = None
+
+    def show(received):
+        nonlocal update
+        if update is None:
+            print(f"Downloading {title}, {size / 1e6:.2g} MB.", flush=True)
+            update = _progress_bar(size)
+        update(received)
+
+    return show
 
 
 def _progress_bar(size):

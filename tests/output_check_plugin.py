@@ -11,7 +11,15 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kerne
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from tests.output_check import compare, flaws
-from tools.run import FALLBACK, TIMEOUT, chapters, code_cells, headline, kernel_options
+from tools.run import (
+    FALLBACK,
+    TIMEOUT,
+    chapters,
+    code_cells,
+    fetch_images,
+    headline,
+    kernel_options,
+)
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TALLY = pytest.StashKey()
@@ -82,6 +90,8 @@ class Chapter(IPyNbFile):
     broken = None  # the number of the cell whose code failed
 
     def setup(self):
+        if any("load_images(" in cell.source for cell in code_cells(self.nb)):
+            fetch_images()
         self.kernel = Kernel(self.path.parent)
 
     def collect(self):

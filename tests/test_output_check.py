@@ -408,6 +408,15 @@ def test_fallback_data_leave_the_structure(tiny):
     assert compare(cell, [], fallback=True).problems
 
 
+def test_the_sentence_about_the_fallback_data_is_no_output(tiny):
+    cell = code_cells(tiny)[4]
+    notice = nbformat.v4.new_output("stream", text="NOT THE BOOK'S DATA: no network\n")
+    other = nbformat.v4.new_output("stream", text="something else\n")
+    assert not compare(cell, [notice, *cell.outputs], fallback=True).problems
+    assert compare(cell, [notice, *cell.outputs], fallback=False).problems
+    assert compare(cell, [other, *cell.outputs], fallback=True).problems
+
+
 def test_the_digest_has_one_name():
     assert f'MIME = "{DIGEST}"' in (ROOT / "helpers" / "digest.py").read_text()
 

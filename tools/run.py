@@ -5,6 +5,8 @@ cell succeeded and nothing that differs from run to run would be stored: the sto
 what the book shows and what the output check (tests/output_check.py) compares with.
 """
 
+import contextlib
+import functools
 import os
 import re
 import sys
@@ -104,6 +106,18 @@ def refused(output):
     return reasons
 
 
+@functools.cache
+def fetch_images():
+    """Download the images before a chapter asks for them, so that no bar becomes an output.
+
+    A chapter that needs them says itself what is wrong with them.
+    """
+    from helpers.data import find_files  # imports TensorFlow, which only this function needs
+
+    with contextlib.suppress(OSError):
+        find_files()
+
+
 def run(path):
     """Execute the chapter at `path` and return it as text, ready to be written.
 
@@ -174,6 +188,7 @@ def main(slugs):
     if missing := [path.name for path in paths if not path.exists()]:
         print("No such chapter:", *missing, "in chapters/", file=sys.stderr)
         return 1
+    fetch_images()
     for path in paths:
         start = time.monotonic()
         try:
