@@ -254,7 +254,7 @@ class Comparison:
         if stored is not None and "axes" in stored:
             self.figures += 1
             kinds = [
-                [[a["kind"] for a in axes.get("artists", [])] for axes in digest.get("axes", [])]
+                [_kinds(axes.get("artists", [])) for axes in digest.get("axes", [])]
                 for digest in (stored, new)
             ]
             if kinds[0] != kinds[1]:
@@ -320,6 +320,12 @@ def _merged(outputs):
         else:
             merged.append(dict(output))
     return merged
+
+
+def _kinds(artists):
+    """List the kinds of what is drawn; images in a row count once, their number may be the data's."""
+    kinds = [artist["kind"] for artist in artists]
+    return [k for i, k in enumerate(kinds) if k != "AxesImage" or kinds[i - 1 : i] != [k]]
 
 
 def _announces_fallback(output):
