@@ -28,7 +28,7 @@ book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
 test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile  # one training keeps less than two cores busy
 
 run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear-autoencoder)
 	$(BIN)/python -m tools.run $(CHAPTER)

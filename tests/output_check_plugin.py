@@ -142,7 +142,7 @@ class Cell(IPyNbCell):
         """Compare by the book's rules; called by nbval with the run's outputs."""
         fallback = self.parent.kernel.evaluate(FALLBACK) == "True"
         result = compare(self.cell, test, fallback)
-        self.config.stash[TALLY].append((self, result))
+        self.config.stash[TALLY].append(entry(self, result))
         self.comparison_traceback = result.problems
         return not result.problems
 
@@ -159,21 +159,49 @@ class Cell(IPyNbCell):
         return self.path, 0, f"{self.path.stem}: {self.name}"
 
 
+def entry(cell, result):
+    """Return what the summary needs of one compared cell, in types that pytest-xdist can send."""
+    counts = {name: getattr(result, name) for name in ("numbers", "figures", "pixels", "fallback")}
+    widened, worst = bool(result.tolerance.widened), float(result.worst)
+    return {
+        **{name: int(count) for name, count in counts.items()},
+        "chapter": cell.parent.path.stem,
+        "cell": cell.name,
+        "widened": widened,
+        "worst": worst,
+    }
+
+
+def pytest_sessionfinish(session):
+    """Hand the tally of one of several workers (pytest-xdist) to the process that reports."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = session.config.stash[TALLY]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take over a worker's tally; a worker that crashed has none."""
+    node.config.stash[TALLY] += getattr(node, "workeroutput", {}).get("tally", [])
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Say in a line what was compared, and loudly if it could not be."""
     if not (tally := config.stash[TALLY]):
         return
-    cells, results = zip(*tally, strict=True)
-    cell, worst = max(tally, key=lambda entry: entry[1].worst)
+
+    def total(name):
+        return sum(compared[name] for compared in tally)
+
+    worst = max(tally, key=lambda compared: compared["worst"])
     terminalreporter.section("stored outputs")
     terminalreporter.line(
-        f"{len({cell.parent for cell in cells})} chapters, {len(cells)} cells, "
-        f"{sum(r.numbers for r in results)} numbers and {sum(r.figures for r in results)} figures "
-        f"compared ({sum(r.pixels for r in results)} also by pixels); "
-        f"{sum(r.tolerance.widened for r in results)} cells under a widened tolerance; worst "
-        f"deviation {worst.worst:.0%} of what is allowed ({cell.parent.path.stem}, {cell.name})"
+        f"{len({compared['chapter'] for compared in tally})} chapters, {len(tally)} cells, "
+        f"{total('numbers')} numbers and {total('figures')} figures compared "
+        f"({total('pixels')} also by pixels); {total('widened')} cells under a widened tolerance; "
+        f"worst deviation {worst['worst']:.0%} of what is allowed "
+        f"({worst['chapter']}, {worst['cell']})"
     )
-    if unseen := sum(result.fallback for result in results):
+    if unseen := total("fallback"):
         terminalreporter.line(
             f"FALLBACK DATA: Fashion-MNIST was not found, so {unseen} cells were compared in their "
             "structure only, none of their numbers. Set FASHION_MNIST_DIR or allow the download.",
