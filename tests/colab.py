@@ -1,0 +1,197 @@
+"""A stand-in for a Colab runtime: Colab's packages and variables, and nothing of this checkout.
+
+What Colab fetches from GitHub and from the package index comes from this machine instead: the
+checkout as it is now, committed and tagged like a release. The set-up cell is run as it is; Git is
+told where to look, and pip to use no index.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+
+from tools.normalise import ROOT, repository_url
+from tools.run import FALLBACK, TIMEOUT
+
+REQUIREMENTS = ROOT / "tests" / "colab-requirements.txt"
+VERSIONS = ("3.13", "3.12")  # Colab's newest first
+# Ours, and not a Colab reader's.
+FOREIGN = re.compile(
+    r"PYTHON|PYTEST|VIRTUAL_ENV|KERAS_BACKEND|MPLBACKEND|TF_|GIT_|PIP_(PREFIX|USER)"
+)
+NO_INDEX = re.compile(r"(?i)connection|timed out|unreachable|resolution|resolve")
+# Colab's kernel knows google.colab from the start, and writes C++ messages into the runtime's log.
+LAUNCHER = """\
+import google.colab
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance(capture_fd_output=False)
+"""
+ARGUMENTS = ["-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"]
+
+
+class Unavailable(Exception):
+    """The runtime cannot be made here, for a reason that is not the book's."""
+
+
+def interpreter():
+    """Return a Python of Colab's version if this machine has one, else the one that runs this."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
+    for version in VERSIONS:
+        found = [shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python3")]
+        for python in filter(None, found):
+            # A shim of pyenv is there but runs nothing, and Debian's Python may lack ensurepip.
+            probe = [python, "-c", "import ensurepip, venv"]
+            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+                return Path(python)
+    return Path(sys.executable)
+
+
+def packages():
+    """Return a virtual environment with Colab's packages; it is made once, and never changed.
+
+    Raises:
+        Unavailable: there is no package index, or no Git.
+    """
+    if not shutil.which("git"):
+        raise Unavailable("there is no git")
+    chosen = interpreter()
+    version = subprocess.check_output([chosen, "-VV"])
+    stamp = hashlib.sha256(REQUIREMENTS.read_bytes() + version).hexdigest()[:12]
+    folder = ROOT / ".venv" / "colab" / stamp
+    if folder.exists():
+        return folder
+    aside = folder.with_name(f"{stamp}-{os.getpid()}")
+    subprocess.run([chosen, "-m", "venv", aside], check=True)
+    pip = [aside / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    # The set-up cell builds the helpers, for which pip wants setuptools as a file.
+    setuptools = re.search(r"^setuptools==.*", REQUIREMENTS.read_text(), re.M)[0]
+    for command in (
+        ["install", "--quiet", "--no-deps", "--no-compile", "-r", REQUIREMENTS],
+        ["download", "--quiet", "--no-deps", "--dest", aside / "wheels", setuptools],
+    ):
+        run = subprocess.run([*pip, *command], capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            shutil.rmtree(aside)
+            if NO_INDEX.search(run.stderr):
+                raise Unavailable(f"pip found no package index: {run.stderr.strip()[-200:]}")
+            raise RuntimeError(run.stderr)
+    aside.rename(folder)
+    for old in set(folder.parent.glob("?" * len(stamp))) - {folder}:
+        shutil.rmtree(old)
+    return folder
+
+
+@dataclass
+class Runtime:
+    """A fresh runtime: `python` starts its interpreter with `environment` in an empty `folder`."""
+
+    python: Path
+    folder: Path
+    environment: dict[str, str]
+
+    def output(self, *arguments):
+        """Return what the runtime's Python prints."""
+        command = [self.python, *arguments]
+        return subprocess.check_output(command, env=self.environment, cwd=self.folder, text=True)
+
+    def freeze(self):
+        """Return the installed packages, as pip names them."""
+        return set(self.output("-m", "pip", "freeze", "--all").splitlines())
+
+    def run(self, notebook):
+        """Execute a notebook in place, as a reader does with "Run all".
+
+        Returns:
+            Seconds that each code cell took, and whether the fallback data were used.
+
+        Raises:
+            CellExecutionError: a cell failed.
+        """
+        kernels = KernelSpecManager(kernel_dirs=[str(self.folder.parent / "kernels")])
+        manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=kernels)
+        seconds = {}
+        client = NotebookClient(notebook, km=manager, timeout=TIMEOUT)
+        probe = nbformat.v4.new_code_cell(FALLBACK)
+        # ipykernel of Colab's age complains to the terminal as it ends; the reader never sees that.
+        options = {"cwd": self.folder, "stderr": subprocess.DEVNULL, "cleanup_kc": True}
+        with client.setup_kernel(env=self.environment, **options):
+            for index, cell in enumerate(notebook.cells):
+                start = time.monotonic()
+                client.execute_cell(cell, index)
+                seconds[cell.id] = time.monotonic() - start
+            client.nb = nbformat.v4.new_notebook(cells=[probe])
+            client.execute_cell(probe, 0)
+        return seconds, probe.outputs[0].data["text/plain"] == "True"
+
+
+def release(folder):
+    """Commit the checkout as it is now to a new repository, tag it, and return its URL.
+
+    Args:
+        folder: the path of a folder for the repository.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository = folder / "book.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)
+    git = ["git", f"--git-dir={repository}", f"--work-tree={ROOT}"]
+    git += ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    for command in (
+        ["add", "pyproject.toml", "README.md", "LICENSE", "helpers", "studies"],
+        ["commit", "--quiet", "--message", "The checkout as it is"],
+        ["tag", f"v{project['version']}"],
+    ):
+        subprocess.run([*git, *command], cwd=ROOT, check=True, capture_output=True)
+    return repository.as_uri()
+
+
+def runtime(base, folder, address):
+    """Make a fresh runtime in `folder` on the packages in `base`.
+
+    Args:
+        base: the path of the environment with Colab's packages.
+        folder: the path of an empty folder.
+        address: the URL that Git takes in place of the book's repository.
+    """
+    subprocess.run(
+        [base / "bin" / "python", "-m", "venv", "--without-pip", folder / "venv"], check=True
+    )
+    python = folder / "venv" / "bin" / "python"
+    # What is installed goes into this environment, on top of Colab's packages.
+    ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = Path(subprocess.check_output(ask, text=True).strip())
+    colab = base / site.relative_to(folder / "venv")
+    (site / "colab.pth").write_text(f"import site; site.addsitedir({str(colab)!r})\n")
+    # Like the real one, google.colab shares the folder "google" with others: no google/__init__.py.
+    (folder / "colab" / "google" / "colab").mkdir(parents=True)
+    (folder / "colab" / "google" / "colab" / "__init__.py").touch()
+    (folder / "colab" / "launcher.py").write_text(LAUNCHER)
+    kernel = {
+        "argv": [str(python), str(folder / "colab" / "launcher.py"), *ARGUMENTS],
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    (folder / "kernels" / "colab").mkdir(parents=True)
+    (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(kernel))
+    (folder / "content").mkdir()
+    environment = {key: value for key, value in os.environ.items() if not FOREIGN.match(key)}
+    environment |= {
+        "COLAB_RELEASE_TAG": "release-colab-external-images_20260801-060052_RC00",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf",
+        "GIT_CONFIG_VALUE_0": repository_url(),
+        "PIP_FIND_LINKS": str(base / "wheels"),
+        "PIP_NO_INDEX": "1",
+    }
+    return Runtime(python, folder / "content", environment)
