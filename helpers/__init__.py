@@ -16,7 +16,7 @@ from helpers.plots import (
     plot_images,
     plot_reconstructions,
 )
-from helpers.training import fit
+from helpers.training import fit, strategy
 
 __all__ = [
     "DenseTranspose",
@@ -31,4 +31,5 @@ __all__ = [
     "plot_images",
     "plot_reconstructions",
     "set_up",
+    "strategy",
 ]

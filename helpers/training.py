@@ -1,9 +1,12 @@
 """The book's one way to train."""
 
+import functools
 import math
+import os
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 BATCH_SIZE = 128
@@ -49,6 +52,46 @@ class Muon(keras.optimizers.Muon):
         return ops.matmul(x, product) if tall else ops.matmul(product, x)
 
 
+def strategy(*devices):
+    """Choose the devices to train on, before the model is built.
+
+        with strategy().scope():
+            model = keras.Sequential(...)
+        fit(model, x, epochs=1)
+
+    Keras trains a model where its weights were created, so the choice comes before the model, and
+    `fit` follows it. A model built without it trains on one device, the first GPU if there is one.
+    Several devices share every batch and average their gradients; the numbers agree with those of
+    one device up to rounding if each batch, also an epoch's last, divides evenly among them.
+
+    Args:
+        *devices: str, as TensorFlow names them: `strategy("GPU:0", "GPU:1")`, `strategy("CPU:0")`,
+            or `strategy("TPU")` for all cores of a TPU. By default what is there: a TPU named by
+            the variable `TPU_NAME`, else all GPUs, else the CPU.
+
+    Returns:
+        A `tf.distribute.Strategy`, the same for the same devices. Where one device is all there
+        is, that is TensorFlow's default, whose scope changes nothing.
+    """
+    if not devices:
+        gpus = [gpu.name for gpu in tf.config.list_logical_devices("GPU")]
+        devices = ("TPU",) if "TPU_NAME" in os.environ else tuple(gpus)
+        if len(devices) < 2 and devices != ("TPU",):
+            return tf.distribute.get_strategy()
+    return _strategy(devices)
+
+
+@functools.cache  # models of one strategy object cannot be combined with those of another
+def _strategy(devices):
+    if devices == ("TPU",):
+        name = os.environ.get("TPU_NAME", "local")
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(name)
+        return tf.distribute.TPUStrategy(resolver)
+    if len(devices) == 1:
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    return tf.distribute.MirroredStrategy(devices)
+
+
 def fit(
     model,
     x,
@@ -65,7 +108,8 @@ def fit(
 
     A model that is not compiled yet is compiled with mean squared error and Muon under a cosine
     schedule that ends at zero; a compiled model keeps its own loss and optimiser. A model that
-    `fit` has compiled before starts a new schedule.
+    `fit` has compiled before starts a new schedule. A model trains on the devices that it was
+    built for (see `strategy`).
 
     Args:
         model: a `keras.Model`.
@@ -73,7 +117,8 @@ def fit(
         y: array of n targets; `x` itself by default, as an autoencoder wants it.
         epochs: int, passes over the data.
         validation_data: an array, which is then its own target, or a pair (x, y).
-        batch_size: int, examples per step.
+        batch_size: int, examples per step, over all devices; rounded down to a multiple of their
+            number.
         learning_rate: float, the start of the cosine schedule (used only when compiling).
         callbacks: further Keras callbacks.
         verbose: bool, whether to print a line an epoch (ten lines at most).
@@ -92,12 +137,22 @@ def fit(
     _check(model, x, y)
     if validation_data is not None and not isinstance(validation_data, tuple):
         validation_data = (validation_data, validation_data)
+    held_out = len(validation_data[0]) if validation_data else 0
+    devices = model.distribute_strategy.num_replicas_in_sync
+    batch_size = _even(batch_size, len(x), devices)
     steps = math.ceil(len(x) / batch_size)
     if not model.compiled or isinstance(model.optimizer, Muon):
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps * epochs)
-        model.compile(loss="mse", optimizer=Muon(schedule))
+        with model.distribute_strategy.scope():
+            model.compile(loss="mse", optimizer=Muon(schedule))
+    if model.built and model.optimizer and not model.optimizer.built:
+        # Otherwise Keras makes the optimiser's variables while it traces the training step, and
+        # TensorFlow traces everything a second time, without them.
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
     # Many steps a call of the compiled function: at these sizes Python costs more than arithmetic.
-    model.steps_per_execution = min(steps, 50)
+    # Not on several devices: they meet at each step, which TensorFlow cannot do in Keras' loop.
+    model.steps_per_execution = min(steps, 50) if devices == 1 else 1
     # Keras would copy x twice when it is its own target. The pipeline that shuffles runs on the CPU.
     with keras.device("cpu"):
         x = ops.convert_to_tensor(x)
@@ -108,10 +163,15 @@ def fit(
         epochs=epochs,
         batch_size=batch_size,
         validation_data=validation_data,
-        validation_batch_size=1000,
+        validation_batch_size=_even(1000, held_out, devices),
         callbacks=[*callbacks, *([EpochLines()] if verbose else [])],
         verbose=0,
     )
+
+
+def _even(batch_size, examples, devices):
+    """Make the first batch divide among several devices, as Keras demands of it."""
+    return batch_size if devices == 1 else min(batch_size, examples) // devices * devices
 
 
 def _check(model, x, y):

@@ -2,13 +2,17 @@
 
 import contextlib
 import io
+import json
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from helpers import fit
+from helpers import fit, strategy, training
 from helpers.training import EpochLines, Muon
 
 
@@ -160,3 +164,126 @@ def test_bad_input_is_refused_in_plain_words(x):
     # With its own targets a model may return another shape, as a classifier does.
     half.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
     assert fit(half, x, labels, epochs=1, verbose=False)
+
+
+@pytest.mark.parametrize("optimizer", [None, "nadam"])
+def test_a_training_step_is_traced_once(x, optimizer):
+    traced = []
+
+    class Counted(keras.Sequential):
+        def train_step(self, data):
+            traced.append(1)
+            return super().train_step(data)
+
+    keras.utils.set_random_seed(0)
+    model = Counted([keras.Input((6,)), layers.Dense(6)])
+    if optimizer:
+        model.compile(loss="mse", optimizer=optimizer)
+    fit(model, x, epochs=2, batch_size=16, verbose=False)
+    assert len(traced) == 1
+
+
+# Devices --------------------------------------------------------------------------------------------
+
+
+def test_one_device_needs_no_strategy(x, monkeypatch):
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    if len(tf.config.list_logical_devices("GPU")) < 2:
+        assert strategy() is tf.distribute.get_strategy()
+    losses = []
+    for scope in (contextlib.nullcontext(), strategy("CPU:0").scope()):
+        with scope:
+            model = small_model()
+        losses.append(fit(model, x, epochs=2, batch_size=16, verbose=False).history["loss"])
+        assert model.steps_per_execution > 1
+    assert losses[0] == losses[1]
+    assert strategy("CPU:0") is strategy("CPU:0"), "parts of a model could not be combined"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "tpu", "chosen"),
+    [
+        (0, None, None),
+        (1, None, None),
+        (2, None, ("GPU:0", "GPU:1")),
+        (4, None, ("GPU:0", "GPU:1", "GPU:2", "GPU:3")),
+        (0, "local", ("TPU",)),
+    ],
+)
+def test_the_devices_that_are_there_are_chosen(monkeypatch, gpus, tpu, chosen):
+    there = [tf.config.LogicalDevice(f"GPU:{i}", "GPU") for i in range(gpus)]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: there)
+    monkeypatch.setattr(training, "_strategy", lambda devices: devices)
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    if tpu:
+        monkeypatch.setenv("TPU_NAME", tpu)
+    assert strategy() == chosen or (chosen is None and strategy() is tf.distribute.get_strategy())
+    assert strategy("CPU:0", "CPU:1") == ("CPU:0", "CPU:1")
+
+
+def test_a_tpu_is_connected_once(monkeypatch):
+    calls = []
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver
+    monkeypatch.setattr(resolver, "connect", lambda name: calls.append(name) or "resolver")
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", lambda resolver: ["all cores of", resolver])
+    monkeypatch.setenv("TPU_NAME", "mine")
+    training._strategy.cache_clear()
+    try:
+        assert strategy() is strategy("TPU")
+        assert strategy() == ["all cores of", "resolver"]
+        assert calls == ["mine"]
+    finally:
+        training._strategy.cache_clear()
+
+
+TWO_DEVICES = """
+import json, sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras, numpy as np
+from keras import layers
+from helpers import fit, strategy
+
+x = np.random.default_rng(0).random((300, 6), dtype="float32")
+runs = {}
+for name, compiled in (("book", False), ("nadam", True)):
+    for devices in (("CPU:0",), ("CPU:0", "CPU:1")):
+        keras.utils.set_random_seed(0)
+        with strategy(*devices).scope():
+            model = keras.Sequential([keras.Input((6,)), layers.Dense(3, "gelu"), layers.Dense(6)])
+            if compiled:
+                model.compile(loss="mse", optimizer=keras.optimizers.Nadam(0.01))
+        # 45 is no multiple of 2, and neither is the number of validation examples.
+        history = fit(model, x[:264], epochs=5, batch_size=45 if len(devices) == 2 else 44,
+                      validation_data=x[264:299] if len(devices) == 2 else x[264:298],
+                      verbose=False).history
+        copies = {
+            len(tf.distribute.get_strategy().experimental_local_results(w.value))
+            for w in model.trainable_weights
+        } if len(devices) == 1 else {len(w.value.values) for w in model.trainable_weights}
+        runs[f"{name} {len(devices)}"] = {
+            "loss": history["loss"],
+            "copies": sorted(copies),
+            "weights": [w.tolist() for w in model.get_weights()],
+            "predictions": model.predict(x, verbose=0).tolist(),
+        }
+print(json.dumps(runs))
+"""
+
+
+def test_two_devices_share_the_work_and_agree_with_one():
+    """Logical devices are set before TensorFlow starts, so in a process of their own."""
+    run = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    runs = json.loads(run.stdout.splitlines()[-1])
+    for name in ("book", "nadam"):
+        one, two = runs[f"{name} 1"], runs[f"{name} 2"]
+        assert (one["copies"], two["copies"]) == ([1], [2])
+        # Sums in another order: one unit in the last place or two a step, which Muon may enlarge.
+        np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
+        np.testing.assert_allclose(two["predictions"], one["predictions"], atol=1e-4)
+        for a, b in zip(one["weights"], two["weights"], strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-4)
