@@ -1,0 +1,193 @@
+"""The study of pretraining: its result is whole and consistent, and it measures what it says.
+
+That a committed result belongs to the script as it is now is checked for every study at once.
+"""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+from scipy.stats import t as student_t
+
+from studies import common, pretraining
+
+DEFINITION = pretraining.DEFINITION
+NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return common.read_result(pretraining.NAME)
+
+
+@pytest.fixture(scope="module")
+def accuracies(result):
+    found = {}
+    for row in result["rows"]:
+        if row["part"] == "accuracy":
+            found.setdefault((row["arm"], row["labels"]), {})[row["seed"]] = row["accuracy"]
+    return found
+
+
+def test_every_arm_has_every_number_of_labels_and_at_least_five_subsets(accuracies):
+    wanted = set(itertools.product(DEFINITION["arms"], DEFINITION["labels"]))
+    assert set(accuracies) == wanted
+    assert {tuple(by_seed) for by_seed in accuracies.values()} == {tuple(DEFINITION["seeds"])}
+    assert len(DEFINITION["seeds"]) >= 5
+
+
+def test_settings_are_the_best_on_validation_images(result):
+    chosen = {(s["arm"], s["labels"]): s for s in result["settings"]}
+    tried = {}
+    for row in result["rows"]:
+        if row["part"] == "tuning":
+            tried.setdefault((row["arm"], row["labels"]), []).append(row)
+    assert (
+        set(tried)
+        == set(chosen)
+        == set(itertools.product(DEFINITION["arms"], (100, 500, 1000, 5000)))
+    )
+    for key, rows in tried.items():
+        grid = DEFINITION["grids"][DEFINITION["arms"][key[0]]]
+        assert len(rows) == len(grid)
+        best = max(rows, key=lambda row: np.mean(row["accuracy"]))
+        assert len(best["accuracy"]) == len(DEFINITION["tuning_seeds"])
+        assert all(best[name] == chosen[key][name] for name in grid[0])
+
+
+def test_tuning_shares_no_seed_and_no_label_with_the_results():
+    assert not set(DEFINITION["seeds"]) & set(DEFINITION["tuning_seeds"])
+    data = pretraining.Data(DEFINITION | {"images": 220})
+    assert set(data.pool) | set(data.tuning_pool) == set(range(220))
+    assert not set(data.pool) & set(data.tuning_pool)
+    assert len(data.tuning_pool) == 40
+
+
+def test_differences_are_those_of_the_rows_with_an_interval_for_each(result, accuracies):
+    differences = {(*d["arms"], d["labels"]): d for d in result["differences"]}
+    assert set(differences) == {
+        (a, b, n)
+        for (a, b), n in itertools.product(DEFINITION["comparisons"], DEFINITION["labels"])
+    }
+    seeds = DEFINITION["seeds"]
+    for (a, b, n), row in differences.items():
+        paired = np.array([accuracies[a, n][s] - accuracies[b, n][s] for s in seeds])
+        error = paired.std(ddof=1) / math.sqrt(len(seeds))
+        assert row["difference"] == pytest.approx(paired.mean())
+        assert row["seeds_error"] == pytest.approx(error)
+        assert row["images_error"] > 0
+        width = student_t.ppf(0.975, len(seeds) - 1) * math.hypot(error, row["images_error"])
+        assert row["half_width"] == pytest.approx(width)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    """Simulated classifiers with effects of seeds, of images, and of both together."""
+    rng = np.random.default_rng(0)
+    seeds, images, covered, trials = 8, 400, 0, 400
+    truth = 0.03
+    for _ in range(trials):
+        hardness = rng.normal(0, 0.1, images)
+        luck = rng.normal(0, 0.02, (seeds, 1))
+        p = np.clip(0.7 + hardness + luck + rng.normal(0, 0.02, (seeds, 1)), 0.05, 0.92)
+        better = np.clip(p + truth, 0, 1)
+        first, second = rng.random((2, seeds, images))
+        found = pretraining.compare(first < better, second < p)
+        covered += abs(found["difference"] - truth) <= found["half_width"]
+    assert 0.93 <= covered / trials <= 0.995
+
+
+def test_the_interval_is_not_blind_to_the_test_images():
+    """All seeds agree on a difference that comes from a few test images only."""
+    first = np.zeros((8, 100), bool)
+    first[:, :3] = True
+    found = pretraining.compare(first, np.zeros((8, 100), bool))
+    assert found["difference"] == pytest.approx(0.03)
+    assert found["seeds_error"] == pytest.approx(0)
+    assert found["half_width"] > 0.03
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_the_head_is_the_logistic_regression(whiten):
+    rng = np.random.default_rng(0)
+    codes = rng.normal([3, -1, 0], [1, 5, 0.1], (300, 3)).astype("float32")
+    y = np.where(codes[:, 2] > 0, 7, np.where(codes[:, 0] > 3, 2, 4))
+    kernel, bias = pretraining.head_on_codes(codes, y, {"C": 1, "whiten": whiten})
+    mean, scale = pretraining.scaled(codes, whiten)
+    expected = pretraining.logistic((codes - mean) / scale, y, 1).predict((codes - mean) / scale)
+    assert kernel.shape == (3, 10)
+    assert np.array_equal(np.argmax(codes @ kernel + bias, axis=1), expected)
+
+
+def test_a_trainer_remembers_nothing():
+    """The second run from the same weights is the first again, after another one in between."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 784), "float32"), rng.integers(0, 10, 60)
+    trainer = pretraining.Trainer(NET, batch_size=20)
+    start = pretraining.random_start(NET, 0)
+    setting = {"steps": 7, "rate": 0.01, "seed": 0}
+    first = trainer.run(start, x, y, **setting).get_weights()
+    trainer.run(first, x, y, **setting)
+    second = trainer.run(start, x, y, **setting).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, start, strict=True))
+
+
+def test_training_is_adam_with_a_cosine_schedule():
+    """The compiled loop against Keras' own `fit`, on one batch a step in a known order."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 784), "float32"), rng.integers(0, 10, 20)
+    trainer = pretraining.Trainer(NET, batch_size=20)
+    start = pretraining.random_start(NET, 0)
+    found = trainer.run(start, x, y, steps=5, rate=0.01, seed=0).get_weights()
+    model = keras.Sequential(
+        [keras.Input((784,)), *pretraining.encoder_layers(NET), keras.layers.Dense(10)]
+    )
+    model.set_weights(start)
+    model.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 5)),
+    )
+    model.fit(x, y, batch_size=20, epochs=5, verbose=0)
+    for a, b in zip(found, model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_the_representations_are_the_networks():
+    weights = pretraining.random_start(NET, 0)
+    model = keras.Sequential([keras.Input((784,)), *pretraining.encoder_layers(NET)])
+    model.set_weights(weights[:-2])
+    x = np.random.default_rng(0).random((9, 784), "float32")
+    hidden, code = pretraining.representations(NET, weights, x)
+    assert hidden.shape == (9, 12)
+    np.testing.assert_allclose(code, np.asarray(model(x)), atol=1e-5)
+
+
+def test_pretraining_lowers_the_error_of_reconstruction_whole_and_greedily():
+    x = np.random.default_rng(0).random((256, 1), "float32") * np.linspace(
+        0, 1, 784, dtype="float32"
+    )
+    greedy = {"greedy": True, "batch_size": 64, "learning_rate": 0.003}
+    for net in (NET | {"epochs": 20}, NET | {"epochs": 20} | greedy):
+        trained = pretraining.pretrain(net, x, 0)
+        assert [w.shape for w in trained] == [(784, 12), (12,), (12, 5), (5,)]
+        code = pretraining.representations(net, trained, x)[-1]
+        brightness = x.mean(axis=1)
+        fitted = (
+            np.c_[code, np.ones(len(x))]
+            @ np.linalg.lstsq(np.c_[code, np.ones(len(x))], brightness, rcond=None)[0]
+        )
+        assert np.corrcoef(fitted, brightness)[0, 1] > 0.95
+
+
+def test_a_part_that_was_computed_is_not_computed_again(tmp_path):
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return [1, 2]
+
+    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
+    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
+    assert len(calls) == 1
