@@ -25,11 +25,6 @@ def configure(app, config):
     # GitHub Pages serves owner/repository there.
     config.html_baseurl = config.ogp_site_url = f"https://{owner.lower()}.github.io/{repository}/"
     config.notfound_urls_prefix = f"/{repository}/"
-    # Only the parts of MathJax that the book uses: TeX in, HTML out, hidden MathML for screen
-    # readers. The bundle that sphinx-mathjax-offline would load has a menu as large as all this.
-    config.mathjax_path = "mathjax/startup.js"
-    parts = ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]
-    config.mathjax3_config = {"loader": {"load": parts}}
     config.html_context["default_mode"] = "auto"
     config.html_theme_options |= {
         "article_header_end": ["book-buttons.html"],
@@ -49,7 +44,9 @@ class Callouts(SphinxTransform):
         for quote in self.document.findall(nodes.block_quote):
             strong = next(iter(quote.findall(nodes.strong)), None)
             first = quote.next_node(nodes.paragraph)
-            if strong and first and first.children[:1] == [strong] and strong.astext() in CALLOUTS:
+            # An empty text may come first.
+            begins = first and next((child for child in first if child.astext()), None) is strong
+            if strong and begins and strong.astext() in CALLOUTS:
                 quote["classes"] += ["callout", f"callout-{CALLOUTS[strong.astext()]}"]
 
 
@@ -72,6 +69,14 @@ def describe(app, doctree):
     for item in doctree.findall(nodes.list_item):
         if item.astext().startswith("Time:"):
             app.env.metadata[app.env.docname]["time"] = item.astext().removeprefix("Time:").strip()
+
+
+def name_folded_cells(app, doctree):
+    """Give a folded cell the name that Colab shows: the one in its first line, "#@title ..."."""
+    for cell in doctree.findall(lambda node: "prompt_show" in getattr(node, "attributes", {})):
+        code = next(iter(cell.findall(nodes.literal_block)), None)
+        if code and (title := re.match(r"#\s?@title (.+)", code.astext())):
+            cell["prompt_show"] = cell["prompt_hide"] = title[1].strip()
 
 
 class ChapterList(Directive):
@@ -198,14 +203,6 @@ def deferred(script):
     return type(script)(script.filename, priority=script.priority, **attributes)
 
 
-def is_mathjax(script):
-    """Say whether a script is MathJax or its settings."""
-    filename = str(getattr(script, "filename", None) or "")
-    return "mathjax" in filename or "window.MathJax" in getattr(script, "attributes", {}).get(
-        "body", ""
-    )
-
-
 def complete_page(app, pagename, templatename, context, doctree):
     """Fill in what the templates show, and finish the page's body."""
     context["book_links"] = links(app, pagename)
@@ -216,15 +213,8 @@ def complete_page(app, pagename, templatename, context, doctree):
     if doctree is None:
         return
     context["body"] = size_images(app, context["body"])
-    # A long equation scrolls in its box on a phone, so the keyboard must be able to reach it.
-    context["body"] = context["body"].replace('<div class="math ', '<div tabindex="0" class="math ')
-    # Sphinx loads MathJax for a page's children too; here a page pays for its own formulas only.
-    if not any(
-        True for _ in doctree.findall(lambda n: isinstance(n, (nodes.math, nodes.math_block)))
-    ):
-        context["script_files"] = [
-            script for script in context["script_files"] if not is_mathjax(script)
-        ]
+    # The words to be seen are the name of what unfolds a cell, for voice control too.
+    context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
     if description := app.env.metadata[pagename].get("og:description"):
         context["metatags"] += f'<meta name="description" content="{html.escape(description)}" />\n'
 
@@ -237,6 +227,7 @@ def setup(app):
     app.connect("config-inited", configure, priority=100)
     app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
+    app.connect("doctree-read", name_folded_cells)
     app.connect("env-updated", write_all)
     app.connect("build-finished", trim_styles)
     app.connect("doctree-resolved", fill_chapter_list)

@@ -6,11 +6,13 @@ static host does. The browser is the system's Chromium, or the one that CHROMIUM
 
 import functools
 import http.server
+import io
 import itertools
 import os
 import re
 import shutil
 import threading
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -18,6 +20,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
 
 from tools.normalise import repository_url
 from tools.run import chapters
@@ -163,9 +166,81 @@ def test_images_have_alt_text_and_a_size(page):
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_loads_what_it_needs_and_no_more(page):
     scripts = [tag["src"] for tag in soup(page).find_all("script", src=True)]
+    unwanted = "mathjax|katex|thebe|fontawesome|searchindex"
+    assert not [script for script in scripts if re.search(unwanted, script)], scripts
+    styles = [tag["href"] for tag in soup(page).find_all("link", rel="stylesheet")]
     math = bool(soup(page).find(class_="math"))
-    assert any("mathjax" in script for script in scripts) == math, scripts
-    assert not [script for script in scripts if re.search("thebe|fontawesome|searchindex", script)]
+    assert any("katex" in style for style in styles) == math, styles
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_is_light(page):
+    """At most 3 MB, counted before compression, with every image and the fonts of all formulas."""
+    loaded = [
+        (HTML / page).parent / urlsplit(address).path
+        for tag, address in references(page)
+        if (tag.name in ("script", "img") or tag.get("rel") == ["stylesheet"])
+        and not address.startswith("data:")
+    ]
+    if soup(page).find(class_="math"):
+        loaded += (HTML / "_static" / "katex" / "fonts").iterdir()
+    weight = sum(path.stat().st_size for path in {HTML / page, *map(Path.resolve, loaded)})
+    assert weight <= 3_000_000, f"{weight:,} bytes"
+
+
+def test_what_sets_formulas_and_what_styles_them_are_of_one_version():
+    script = (ROOT / "_ext" / "katex.min.js").read_text(encoding="utf-8")
+    style = (ROOT / "_static" / "katex" / "katex.min.css").read_text(encoding="utf-8")
+    version = re.search(r'katex-version:after\{content:"([\d.]+)"', style)[1]
+    assert f'"{version}"' in script
+    assert f"KaTeX {version} " in (ROOT / "_static" / "katex" / "LICENSE.txt").read_text()
+    fonts = re.findall(r"url\(([^)]+)\)", style)
+    assert fonts
+    for font in fonts:
+        assert (HTML / "_static" / "katex" / font).is_file(), font
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_callouts_have_their_colour(page):
+    """A quotation that begins with a bold word is a callout, and styled as one."""
+    for quote in soup(page).article.find_all("blockquote"):
+        word = quote.strong.get_text().rstrip(".").lower()
+        assert f"callout-{word}" in quote.get("class", []), quote
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_leads_to_its_source(page):
+    """Edit and report on every page; Colab and download on every chapter; the files are there."""
+    links = {tag.get_text(): tag["href"] for tag in soup(page).select("a.book-button")}
+    chapter = (ROOT / page).with_suffix(".ipynb")
+    source = chapter if chapter.exists() else chapter.with_suffix(".md")
+    name = str(source.relative_to(ROOT))
+    assert source.exists()
+    url = repository_url()
+    expected = {
+        "Edit": f"{url}/edit/main/{name}",
+        "Report": f"{url}/issues/new?title=In%20{name}%3A%20",
+    }
+    if source == chapter:
+        repository = urlsplit(url).path
+        expected |= {
+            "Open in Colab": f"https://colab.research.google.com/github{repository}/blob/main/{name}",
+            "Download": f"{url}/raw/main/{name}",
+        }
+    assert links == expected
+
+
+def test_next_leads_through_the_whole_book():
+    page, seen = "chapters/intro.html", []
+    while page:
+        seen.append(page)
+        after = soup(page).select_one("a.right-next")
+        page = after and urlsplit(urljoin(page, after["href"])).path
+        assert page not in seen, "in a circle"
+    assert sorted(seen) == TEXTS
+    for before, page in itertools.pairwise(seen):
+        previous = soup(page).select_one("a.left-prev")
+        assert urljoin(page, previous["href"]) == before
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -232,7 +307,7 @@ def visit(contexts, address):
     """Return a function that opens a page and fails, at the end, if anything went wrong in it."""
     trouble, opened = [], []
 
-    def open_page(name, theme="light", width="wide"):
+    def open_page(name, theme="light", width="wide", unfold=True):
         page = contexts[theme].new_page()
         opened.append(page)
         size = WIDTHS[width]
@@ -260,11 +335,8 @@ def visit(contexts, address):
             ),
         )
         page.goto(address + name, wait_until="load")
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        page.wait_for_function(
-            "!document.querySelector('script[src*=mathjax]') || (window.MathJax?.startup?.promise"
-            " && MathJax.startup.promise.then(() => true))"
-        )
+        if unfold:
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         return page
 
     yield open_page
@@ -291,13 +363,14 @@ OVERFLOW = """() => {
   return out.slice(0, 5);
 }"""
 RAW_MATH = r"""() => {
-  const unset = [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container'));
-  const wrong = [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent);
+  const unset = [...document.querySelectorAll('.math')].filter(e =>
+    !e.querySelector('math') || !e.querySelector('.katex-html')?.offsetWidth);
+  const wrong = [...document.querySelectorAll('.katex-error, merror')].map(e => e.textContent);
   const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
   const raw = [];
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    if (!node.parentElement.closest('pre, code, script, mjx-container')
+    if (!node.parentElement.closest('pre, code, script, .katex')
         && /\$\$|\$[^$\d\s][^$]*\$|\\\(|\\\[|\\(frac|hat|lVert|mathbb)\b/.test(node.data)) raw.push(node.data.trim());
   }
   return [...unset.map(e => e.textContent), ...wrong, ...raw];
@@ -388,12 +461,95 @@ def test_the_colour_mode_stays_chosen(visit, contexts):
     page.evaluate("localStorage.clear()")
 
 
+UNREADABLE = """async () => {
+  await document.fonts.ready;
+  const wrong = [];
+  for (const part of document.querySelectorAll('article :is(h1, h2, h3, p, li, pre, figcaption)')) {
+    const box = part.getBoundingClientRect();
+    if (part.textContent.trim() && !part.closest('details:not([open]), .katex') && !box.height)
+      wrong.push(part.textContent.trim().slice(0, 80));
+  }
+  for (const image of document.querySelectorAll('article img'))
+    if (!image.complete || !image.naturalWidth || !image.getBoundingClientRect().height)
+      wrong.push(image.alt || image.src);
+  for (const formula of document.querySelectorAll('.math:not(details:not([open]) *) .katex-html'))
+    if (formula.getBoundingClientRect().height < 5) wrong.push(formula.textContent);
+  if (document.querySelector('.math') && !document.fonts.check('16px KaTeX_Math'))
+    wrong.push('the font of the formulas');
+  for (const control of document.querySelectorAll('.pst-js-only'))
+    if (control.getBoundingClientRect().height) wrong.push(`a dead control: ${control.title}`);
+  return wrong;
+}"""
+
+
 @IN_BROWSER
 @pytest.mark.parametrize("page", TEXTS)
-def test_the_text_is_there_without_scripts(browser, address, page):
+def test_a_page_is_whole_without_scripts(browser, address, page):
+    """Text, figures, formulas and folded answers; and no control that would need a script."""
     context = browser.new_context(java_script_enabled=False)
     view = context.new_page()
     view.goto(address + page)
     assert view.locator("article h1").is_visible()
     assert view.locator("nav[aria-label=Main] a").first.is_visible()
+    assert view.evaluate(UNREADABLE) == []
+    for summary in view.locator("article details > summary").all():
+        summary.click()
+        answer = summary.locator("xpath=following-sibling::*").first
+        assert answer.is_visible(), summary.inner_text()
     context.close()
+
+
+# What A4 and US letter leave within the margins of book.css, in CSS pixels.
+PAPER = {"width": 672, "height": 900}
+CUT = """(height) => {
+  const cut = [];
+  for (const part of document.querySelectorAll('article :is(figure, table, .katex-display)')) {
+    const box = part.getBoundingClientRect();
+    if (box.height > height) cut.push(`higher than a sheet: ${part.textContent.trim().slice(0, 80)}`);
+    if (box.right > innerWidth + 1) cut.push(`wider than a sheet: ${part.textContent.trim().slice(0, 80)}`);
+    if (box.height && getComputedStyle(part.closest('figure, table, .math')).breakInside !== 'avoid')
+      cut.push(`may be split: ${part.tagName} ${part.className}`);
+  }
+  for (const box of document.querySelectorAll('article pre'))
+    if (box.getBoundingClientRect().height && box.scrollWidth > box.clientWidth + 1)
+      cut.push(`cut: ${box.textContent.slice(0, 80)}`);
+  for (const details of document.querySelectorAll('article details'))
+    if (!details.lastElementChild.checkVisibility({contentVisibilityAuto: true}))
+      cut.push(`folded: ${details.textContent.trim().slice(0, 80)}`);
+  return cut;
+}"""
+
+
+def squeeze(text):
+    """Return a text without spaces, hyphens and ligatures, which a PDF places as it likes."""
+    return re.sub(r"[\s\u00ad-]+", "", unicodedata.normalize("NFKC", text))
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_prints_as_an_article(visit, page):
+    """The PDF holds the text to its end, with answers open, and nothing of the site around it."""
+    view = visit(page, width="wide", theme="dark", unfold=False)
+    view.emulate_media(media="print")
+    view.set_viewport_size(PAPER)
+    assert view.evaluate(CUT, PAPER["height"]) == []
+    view.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert view.evaluate("document.documentElement.dataset.theme") == "light", "paper is white"
+    view.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert view.evaluate("document.documentElement.dataset.theme") == "dark"
+    view.evaluate("document.querySelectorAll('article img').forEach(i => i.loading = 'eager')")
+    view.wait_for_function("[...document.querySelectorAll('article img')].every(i => i.complete)")
+    pdf = view.pdf(format="A4", prefer_css_page_size=True, print_background=True)
+    sheets = PdfReader(io.BytesIO(pdf)).pages
+    assert 1 <= len(sheets) <= 60
+    text = squeeze("".join(sheet.extract_text() for sheet in sheets))
+    parts = soup(page).article.find_all(string=True)
+    words = [
+        part for part in parts if part.find_parent(["h1", "h2", "h3", "summary", "figcaption"])
+    ]
+    words = [part for part in words if not part.find_parent(class_=["headerlink", "math", "hide"])]
+    assert not [part for part in words if squeeze(part) not in text]
+    for control in ("On this page", "Ctrl+K", "Show code", "← Previous", "Next →"):
+        assert squeeze(control) not in text, control
+    figures = len(soup(page).article.select("figure img"))
+    assert sum(len(sheet.images) for sheet in sheets) >= figures
