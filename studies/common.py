@@ -47,11 +47,15 @@ def arguments(description, argv=None):
 
 @functools.cache
 def script_text(name):
-    """Return the code of `studies/<name>.py` without comments, docstrings and blank lines.
+    """Return the code of `studies/<name>.py` (see `code_only`)."""
+    return code_only((STUDIES / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def code_only(source):
+    """Return Python source without comments, docstrings and blank lines.
 
     A line is left as it is written, so the text is the same under every version of Python.
     """
-    source = (STUDIES / f"{name}.py").read_text(encoding="utf-8")
     prose = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
