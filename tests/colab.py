@@ -62,8 +62,10 @@ def packages():
     """Return a virtual environment with Colab's packages; it is made once, and never changed.
 
     Raises:
-        Unavailable: there is no package index, or no Git.
+        Unavailable: there is no package index, or no Git, or this is Windows.
     """
+    if os.name == "nt":
+        raise Unavailable("Colab runs on Linux, and this is Windows")
     if not shutil.which("git"):
         raise Unavailable("there is no git")
     chosen = interpreter()

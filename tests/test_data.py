@@ -214,10 +214,18 @@ def test_the_fallback_steps_in_without_a_network(world, capsys, monkeypatch):
     assert_fallback(load_images(), capsys.readouterr().out, "Connection refused", str(world.cache))
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: content[::-1]])
-def test_a_damaged_file_in_the_cache_is_replaced(world, damage):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        lambda path: path.write_bytes(path.read_bytes()[::-1]),
+        lambda path: path.unlink(),
+    ],
+    ids=["truncated", "corrupted", "missing"],
+)
+def test_a_damaged_or_missing_file_in_the_cache_is_replaced(world, damage):
     world.fill(world.cache)
-    (world.cache / IMAGES).write_bytes(damage(world.files[IMAGES]))
+    damage(world.cache / IMAGES)
     assert_small(load_images())
     assert world.asked == [f"good/{IMAGES}"]
     world.assert_cache_is_whole()
