@@ -25,7 +25,7 @@ def chapter_cells():
 DEFINITION = {
     "seeds": [0, 1, 2],
     "samples": 4000,
-    "generator_steps_to_collapse": 20,
+    "generator_steps_to_collapse": 10,
     "collapse_epochs": 4,
     "denoising_steps": [2, 5, 10, 20, 100],
     "chapter_cells": hashlib.sha256("\n".join(chapter_cells()).encode()).hexdigest(),
@@ -96,7 +96,7 @@ def main(argv=None):
         seconds = train_for(ddpm, epochs, train)
         noise = rng.normal(size=(n, 2)).astype("float32")
         for steps in DEFINITION["denoising_steps"]:
-            samples = ddpm.denoise(noise, steps)[-1]
+            samples = book["denoise"](ddpm, noise, steps)[-1]
             row(f"DDPM, {steps} steps", seed, samples, **seconds)
 
     total = time.perf_counter() - start
