@@ -107,11 +107,12 @@ def test_publishing_waits_for_the_tests():
     assert jobs["deploy"]["needs"] == "build"
 
 
-def test_every_supported_python_and_every_chapter_on_colab_have_their_turn():
+def test_every_supported_python_colab_and_a_missing_network_have_their_turn():
     jobs = read("weekly.yml")["jobs"]
     assert jobs["newest"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert jobs["locked"]["strategy"]["matrix"]["python"] == ["3.12", "3.13"]
     assert {"COLAB_CHAPTERS": "all"}.items() <= jobs["colab"]["steps"][-1]["env"].items()
+    assert {"KERAS_HOME", "https_proxy"} <= jobs["offline"]["steps"][-1]["env"].keys()
     assert "tests/colab-requirements.txt" in jobs["colabs-keras"]["steps"][-1]["run"]
     # A failure of any of them is reported.
     assert set(jobs["report"]["needs"]) == set(jobs) - {"report"}
