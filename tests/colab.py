@@ -150,7 +150,7 @@ def release(folder):
     git = ["git", f"--git-dir={repository}", f"--work-tree={ROOT}"]
     git += ["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
     for command in (
-        ["add", "pyproject.toml", "README.md", "LICENSE", "helpers", "studies"],
+        ["add", "."],  # what .gitignore leaves
         ["commit", "--quiet", "--message", "The checkout as it is"],
         ["tag", f"v{project['version']}"],
     ):
