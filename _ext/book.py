@@ -3,6 +3,8 @@
 Everything here shapes pages while they are built; no page needs a script for it.
 """
 
+import base64
+import hashlib
 import html
 import re
 from pathlib import Path
@@ -14,6 +16,19 @@ from docutils.parsers.rst import Directive
 from sphinx.transforms import SphinxTransform
 
 CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
+LARGE = 20_000  # characters of a script or picture that gets a file of its own
+# Loads a script when the place where it stands comes near.
+LATE = """<script>
+(({ parentElement: place }) => {
+  new IntersectionObserver((entries, observer) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    place.append(Object.assign(document.createElement("script"), { src: "%s" }));
+  }, { rootMargin: "3000px" }).observe(place);
+})(document.currentScript);
+</script>"""
+# Code in the text's own colour, about half of the elements of a page.
+PLAIN = re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>')
 LOCKED = {"tensorflow-cpu": "TensorFlow", "keras": "Keras"}
 
 
@@ -181,16 +196,32 @@ def size_images(app, body):
     return re.sub(r'<img (?:[^>]*? )?src="([^"]+)"', add, body)
 
 
-def trim_styles(app, error):
-    """Cut Font Awesome, which the book does not load, out of the theme's copied style sheet."""
-    path = Path(app.outdir, "_static", "styles", "pydata-sphinx-theme.css")
-    if error or not path.exists():
-        return
-    css = path.read_text(encoding="utf-8")
-    css = re.sub(r"@font-face\{[^}]*Font ?Awesome[^}]*\}", "", css)
-    # One rule an icon: .fa-name:before{content:"..."}.
-    css = re.sub(r"(?:\.fa-[\w-]+:{1,2}before,?)+\{content:[^}]*\}", "", css)
-    path.write_text(css, encoding="utf-8")
+def lighten(app, context):
+    """Move large inline scripts and pictures (the explorer's) into files, and return the body.
+
+    The page can show before they arrive. The script finds its place by name, so it may run later:
+    when a reader comes near.
+    """
+
+    def moved(data, suffix):
+        name = f"_static/parts/{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
+        path = Path(app.outdir, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return context["pathto"](name, 1)
+
+    def script(match):
+        if len(match[1]) < LARGE:
+            return match[0]
+        return LATE % moved(match[1].encode(), "js")
+
+    def picture(match):
+        if len(match[1]) < LARGE:
+            return match[0]
+        return f'src="{moved(base64.b64decode(match[1]), "png")}"'
+
+    body = re.sub(r"<script>(.*?)</script>", script, context["body"], flags=re.DOTALL)
+    return re.sub(r'src="data:image/png;base64,([^"]+)"', picture, body)
 
 
 def deferred(script):
@@ -212,7 +243,9 @@ def complete_page(app, pagename, templatename, context, doctree):
     context["author"] = app.config.author
     if doctree is None:
         return
+    context["body"] = lighten(app, context)
     context["body"] = size_images(app, context["body"])
+    context["body"] = PLAIN.sub(r"\1", context["body"])
     # The words to be seen are the name of what unfolds a cell, for voice control too.
     context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
     if description := app.env.metadata[pagename].get("og:description"):
@@ -229,7 +262,6 @@ def setup(app):
     app.connect("doctree-read", describe)
     app.connect("doctree-read", name_folded_cells)
     app.connect("env-updated", write_all)
-    app.connect("build-finished", trim_styles)
     app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)

@@ -53,7 +53,7 @@ def write_display(writer, node):
 
 
 def drop_style(app, pagename, templatename, context, doctree):
-    """Spare pages without formulas the style sheet."""
+    """Spare pages without formulas the style sheet; jupyter-book gives all of _static to all."""
     if doctree is None or not formulas(doctree):
         context["css_files"] = [
             style for style in context["css_files"] if STYLE not in str(style.filename)
@@ -65,7 +65,6 @@ def setup(app):
     app.add_html_math_renderer(
         "katex", inline_renderers=(write_inline, None), block_renderers=(write_display, None)
     )
-    app.add_css_file(STYLE, priority=300)
     app.connect("doctree-resolved", set_formulas)
     app.connect("html-page-context", drop_style)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -187,6 +187,71 @@ def test_touch_chooses_and_drags(open_page, decoder, shown):
     assert page.evaluate("scrollY") == 0, "a finger on the map must not scroll the page"
 
 
+@pytest.mark.parametrize(
+    ("part", "scrolls"), [(".le-map", False), (".le-image", True), (".le-hint", True)]
+)
+def test_a_finger_scrolls_a_tall_page_from_beside_the_map(open_page, shown, part, scrolls):
+    """The map keeps a swipe for itself, so it must leave room for one that moves the page."""
+    after = "<div style='height:3000px'></div>"
+    page = open_page(shown.html, after, viewport=NARROW, has_touch=True, is_mobile=True)
+    assert page.locator(".le-map").bounding_box()["height"] < 0.5 * NARROW["height"]
+    box = page.locator(part).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        event = {"type": kind, "touchPoints": [{"x": x, "y": place} for place in points]}
+        session.send("Input.dispatchTouchEvent", event)
+
+    touch("touchStart", y)
+    for step in range(10):
+        touch("touchMove", y - 30 * (step + 1))
+    touch("touchEnd")
+    page.wait_for_timeout(300)
+    assert (page.evaluate("scrollY") > 200) == scrolls, page.evaluate("scrollY")
+
+
+# Where on the page the marks of one colour are drawn, drawn thinly over the map's background.
+DRAWN = """(map, [red, green, blue]) => {
+  const copy = document.createElement("canvas"), box = map.getBoundingClientRect();
+  [copy.width, copy.height] = [map.width, map.height];
+  const ink = copy.getContext("2d", { willReadFrequently: true });
+  ink.drawImage(map, 0, 0);
+  const d = ink.getImageData(0, 0, map.width, map.height).data;
+  const near = (i) => d[i + 3] > 150 && Math.abs(d[i] - red) + Math.abs(d[i + 1] - green)
+    + Math.abs(d[i + 2] - blue) < 40;
+  let count = 0, x = 0, y = 0;
+  for (let i = 0; i < d.length; i += 4) if (near(i)) {
+    count++; x += (i / 4) % map.width; y += Math.floor(i / 4 / map.width);
+  }
+  const scale = map.width / box.width;
+  return [count, box.x + (x / count + 0.5) / scale, box.y + (y / count + 0.5) / scale];
+}"""
+COLOURS = [(58, 129, 214), (208, 122, 22), (20, 154, 114)]
+
+
+@pytest.mark.parametrize("label", range(3))
+def test_a_drawn_dot_decodes_to_the_image_of_its_own_code(open_page, decoder, label):
+    codes = np.array([[-3, -2], [0.5, 1.5], [2, -1]], "float32")
+    few = latent_explorer(decoder, codes, np.arange(3), CLASSES)
+    # On a narrow page no names lie on the dots. The cross is moved out of the way.
+    page = open_page(few.html, viewport=NARROW, device_scale_factor=3, color_scheme="light")
+    page.locator(".le-map").focus()
+    for key in ("Shift+ArrowUp", "Shift+ArrowLeft", "Shift+ArrowLeft"):
+        page.keyboard.press(key)
+    count, x, y = page.locator(".le-map canvas").evaluate(DRAWN, COLOURS[label])
+    assert count > 20, "the dot is not to be found"
+    page.mouse.move(x, y)
+    code, pixels = state(page)
+    pixel = (np.array(few.digest["high"]) - few.digest["low"]) / 250
+    assert (np.abs(code - codes[label]) < 1.5 * pixel).all(), (code, codes[label])
+    assert f"nearest code: {CLASSES[label]}, 0.0" in page.locator(".le-side p").first.inner_text()
+    images = 255 * np.clip(decoder.predict(codes, verbose=0), 0, 1)
+    distances = np.abs(images - pixels).mean(axis=1)
+    assert distances.argmin() == label
+    assert distances[label] < 0.3 * np.delete(distances, label).min()
+
+
 def test_the_arrow_keys_move_the_point(open_page, decoder, shown):
     page = open_page(shown.html)
     start, image = state(page)

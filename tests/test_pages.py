@@ -6,6 +6,7 @@ static host does. The browser is the system's Chromium, or the one that CHROMIUM
 
 import functools
 import http.server
+import importlib.util
 import io
 import itertools
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
+import tinycss2
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
@@ -42,6 +44,9 @@ IN_BROWSER = pytest.mark.skipif(
     reason="no Chromium: the pages were not looked at in a browser. Install Debian's package "
     "'chromium', or name one in the environment variable CHROMIUM",
 )
+spec = importlib.util.spec_from_file_location("finish", ROOT / "_ext" / "finish.py")
+finish = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(finish)
 WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
@@ -170,7 +175,28 @@ def test_a_page_loads_what_it_needs_and_no_more(page):
     assert not [script for script in scripts if re.search(unwanted, script)], scripts
     styles = [tag["href"] for tag in soup(page).find_all("link", rel="stylesheet")]
     math = bool(soup(page).find(class_="math"))
-    assert any("katex" in style for style in styles) == math, styles
+    assert [bool(re.search("katex", style)) for style in styles] == [False, True][: 1 + math], (
+        styles
+    )
+
+
+def test_the_style_sheet_keeps_what_a_page_can_use():
+    sheet = """
+        .seen, .unseen { color: red } .unseen p { color: red } a.seen:not(.unseen) { color: blue }
+        @media print { .unseen { color: red } #there { color: red } } @media all { .unseen { top: 0 } }
+        #nowhere { color: red } p > a { margin: 1.5em } .seen:before { content: "\\f002" }"""
+    rules = tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)
+    assert finish.trimmed(rules, {"seen", "there"}).split("\n") == [
+        ".seen{color: red}",
+        "a.seen:not(.unseen){color: blue}",
+        "@media print{#there{color: red}}",
+        "p > a{margin: 1.5em}",
+    ]
+
+
+def test_the_style_sheet_is_small():
+    (sheet,) = (HTML / "_static").glob("book-*.css")
+    assert 20_000 < sheet.stat().st_size < 170_000
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -182,6 +208,7 @@ def test_a_page_is_light(page):
         if (tag.name in ("script", "img") or tag.get("rel") == ["stylesheet"])
         and not address.startswith("data:")
     ]
+    loaded += [HTML / name for name in re.findall(r"_static/parts/\w+\.js", str(soup(page)))]
     if soup(page).find(class_="math"):
         loaded += (HTML / "_static" / "katex" / "fonts").iterdir()
     weight = sum(path.stat().st_size for path in {HTML / page, *map(Path.resolve, loaded)})
@@ -421,6 +448,23 @@ def test_page(visit, page, theme):
     view.wait_for_timeout(400)  # the theme makes what scrolls focusable 300 ms after a resize
     assert view.evaluate(OVERFLOW) == []
     assert violations(view, **{"color-contrast": {"enabled": False}}) == []
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("page", [page for page in TEXTS if "latent-explorer" in str(soup(page))])
+def test_the_explorer_comes_when_a_reader_comes_near(visit, page):
+    view = visit(page, width="narrow")
+    explorer = view.locator(".latent-explorer")
+    assert explorer.locator(".le-map").count() == 0, "it is far down the page"
+    explorer.locator(".le-still").scroll_into_view_if_needed()
+    explorer.locator(".le-map").wait_for()
+    assert not explorer.locator(".le-still").is_visible()
+    picture = "document.querySelector('.le-image').toDataURL()"
+    before = view.evaluate(picture)
+    explorer.locator(".le-map").hover(position={"x": 60, "y": 40})
+    assert view.evaluate(picture) != before
+    assert view.evaluate(OVERFLOW) == []
+    assert violations(view) == []
 
 
 @IN_BROWSER
