@@ -6,15 +6,16 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book test run serve lab lighthouse lock retarget format clean
+.PHONY: help book test run serve lab bench lighthouse lock retarget format clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # Stamped with the lock's content: a changed lock rebuilds the environment, a touched one does not.
-STAMP := .venv/$(shell sha256sum requirements.lock 2>/dev/null | cut -c1-12)
+# (macOS has shasum.)
+STAMP := .venv/$(shell { sha256sum requirements.lock || shasum -a 256 requirements.lock; } 2>/dev/null | cut -c1-12)
 $(STAMP):
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13")'
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -38,6 +39,10 @@ serve: book  ## serve the built book on http://127.0.0.1:8000
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
+
+bench: $(STAMP)  ## time the training and the chapters on an idle machine (half an hour)
+	$(BIN)/python -m benchmarks.time_to_quality
+	$(BIN)/python -m benchmarks.chapters
 
 lighthouse: book  ## measure the built pages on a simulated phone (needs Node.js and Chromium)
 	$(BIN)/python -m tools.lighthouse

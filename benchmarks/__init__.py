@@ -1,0 +1,1 @@
+"""Timings: scripts that measure, never tests that time."""

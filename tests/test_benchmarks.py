@@ -1,0 +1,163 @@
+"""Benchmarks: their quick runs work, their results are the code's, and the results hold up.
+
+No test here depends on a clock: what is compared was measured once and committed.
+"""
+
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import chapters, common, time_to_quality
+from tools.run import chapters as book
+
+MODULES = {"time_to_quality": time_to_quality, "chapters": chapters}
+
+
+def committed():
+    return {path.name: path.read_bytes() for path in common.RESULTS.iterdir()}
+
+
+def measured_result(name):
+    if not (common.RESULTS / f"{name}.json").exists():
+        pytest.skip(f"not measured yet: run python -m benchmarks.{name} on an idle machine")
+    return common.read_result(name)
+
+
+def quick(name, folder):
+    before = committed()
+    run = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--out", str(folder)],
+        cwd=common.ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert [path.name for path in folder.iterdir()] == [f"{name}.json"]
+    assert committed() == before
+    return run.stdout, common.read_result(name, folder)
+
+
+def test_quick_run_of_time_to_quality(tmp_path):
+    printed, result = quick("time_to_quality", tmp_path)
+    trainings = set(time_to_quality.TRAININGS)
+    if importlib.util.find_spec("torch") is None:
+        assert "PyTorch is not installed" in printed
+        trainings.remove("PyTorch")
+    (only,) = result["rounds"]
+    assert set(only["trainings"]) == set(result["summary"]) == trainings
+    assert {run["parameters"] for run in only["trainings"].values()} == {163_814}
+    assert only["trainings"]["common"]["training_seconds"] > 0
+    # The same weights, data and steps, but for the order of Muon's products.
+    errors = [only["trainings"][name]["mse"] for name in ("book", "plain Keras")]
+    assert errors[0] == pytest.approx(errors[1], rel=1e-3)
+
+
+def test_quick_run_of_chapters(tmp_path):
+    _, result = quick("chapters", tmp_path)
+    (chapter,) = result["chapters"].values()
+    assert [cell["number"] for cell in chapter["cells"]] == [1, 2, 3]
+    assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0
+    assert {row["kind"] for row in result["scaling"]} == {"images", "width"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_committed_result_is_the_codes(name):
+    result, definition = measured_result(name), MODULES[name].DEFINITION
+    assert result["quick"] is False
+    assert result["definition"] == json.loads(json.dumps(definition))
+    assert result["code_hash"] == common.code_hash(name, definition), (
+        f"benchmarks/{name}.py or helpers/training.py has changed since the result was measured: "
+        f"run python -m benchmarks.{name} on an idle machine and commit the new result"
+    )
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_committed_result_says_where_it_was_measured(name):
+    result = measured_result(name)
+    assert set(result["machine"]) == {"system", "cpu", "cores_used"}
+    assert result["machine"]["cores_used"] == 2
+    assert os.uname().nodename not in json.dumps(result["machine"])
+    assert {"python", "keras", "numpy"} <= set(result["versions"])
+
+
+def test_hash_sees_code_settings_and_fit_but_not_prose(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "BENCHMARKS", tmp_path)
+    monkeypatch.setattr(common, "ROOT", tmp_path)
+    (tmp_path / "helpers").mkdir()
+
+    def digest(code="a = 1", fit="def fit(): pass", definition=1):
+        (tmp_path / "x.py").write_text(code)
+        (tmp_path / "helpers" / "training.py").write_text(fit)
+        return common.code_hash("x", definition)
+
+    assert digest() == digest('"""Prose."""\n# more\na = 1\n', fit="# why\ndef fit(): pass")
+    assert len({digest(), digest(code="a = 2"), digest(fit="fit = 1"), digest(definition=2)}) == 4
+
+
+# What the committed measurements must show --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return measured_result("time_to_quality")
+
+
+def ratios(measured, name, clock, seed=None):
+    return [
+        r["trainings"]["common"][clock] / r["trainings"][name][clock]
+        for r in measured["rounds"]
+        if seed is None or r["seed"] == seed
+    ]
+
+
+def test_every_training_was_measured_in_every_round(measured):
+    assert len(measured["rounds"]) >= 3
+    assert {r["seed"] for r in measured["rounds"]} == {0, 1, 2}
+    assert all(set(r["trainings"]) == set(time_to_quality.TRAININGS) for r in measured["rounds"])
+    for r in measured["rounds"]:
+        assert r["goal"] == r["trainings"]["common"]["mse"]
+        for name in ("same network", "book"):
+            assert r["trainings"][name]["training_seconds"], "the goal was not reached"
+        assert all(run["parameters"] == 163_814 for run in r["trainings"].values())
+
+
+def test_the_summary_is_the_rounds(measured):
+    again = time_to_quality.summary(measured["rounds"], time_to_quality.DEFINITION)
+    assert measured["summary"] == json.loads(json.dumps(again))
+
+
+def test_the_book_is_twenty_times_sooner(measured):
+    for seed in (None, 0, 1, 2):
+        assert statistics.median(ratios(measured, "book", "training_seconds", seed)) >= 20
+        assert statistics.median(ratios(measured, "book", "process_seconds", seed)) >= 10
+        assert statistics.median(ratios(measured, "same network", "training_seconds", seed)) >= 6
+
+
+def test_fit_is_the_fastest_per_epoch(measured):
+    seconds = {name: row["epoch_seconds"] for name, row in measured["summary"].items()}
+    assert seconds["book"] <= min(seconds["plain Keras"], seconds["PyTorch"])
+
+
+def test_every_chapter_was_timed():
+    result = measured_result("chapters")
+    assert set(result["chapters"]) == {path.stem for path in book()}
+    for chapter in result["chapters"].values():
+        assert chapter["seconds"] < 150
+        assert chapter["cells"]
+    assert {row["kind"] for row in result["scaling"]} == {"images", "width", "depth"}
+
+
+def test_operations_are_counted_alike():
+    sizes, images = time_to_quality.SIZES, 1280
+    network = chapters.operations(sizes, images, 128, "adam")
+    assert network == time_to_quality.network_flops(images)
+    both = chapters.operations(sizes, images, 128, "muon")
+    assert both - network == time_to_quality.optimizer_flops(10)
