@@ -96,16 +96,19 @@ def test_a_room_uses_only_lower_rooms(room):
     found = set(imports((ROOT / "helpers" / f"{room}.py").read_text()))
     forbidden = {f"helpers.{other}" for other in ROOMS[ROOMS.index(room) :]}
     assert not found & forbidden
-    assert not {name for name in found if name.startswith((".", "tests", "tools", "studies"))}
+    assert not {
+        name for name in found if name.startswith((".", "tests", "tools", "studies", "benchmarks"))
+    }
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda p: p.stem)
-def test_a_chapter_takes_only_public_helpers_the_palette_and_studies_results(path):
+def test_a_chapter_takes_only_public_helpers_the_palette_and_results(path):
     import helpers
 
     allowed = {"helpers", "helpers.plots"} | {f"helpers.{name}" for name in helpers.__all__}
     allowed |= {f"helpers.plots.{name}" for name in vars(helpers.plots) if name.isupper()}
-    allowed |= {"studies.common", "studies.common.read_result"}
+    for results in ("studies", "benchmarks"):
+        allowed |= {f"{results}.common", f"{results}.common.read_result"}
     ours = ("helpers", "tests", "tools", "studies", "benchmarks", ".")
     found = {name for name in imports(notebook_source(path)) if name.startswith(ours)}
     assert found <= allowed
