@@ -14,7 +14,7 @@ from tests import colab
 from tools.normalise import COLAB_ID, ROOT, colab_source
 from tools.run import chapters, code_cells
 
-CHOSEN = os.environ.get("COLAB_CHAPTERS", "linear-autoencoder").split()
+CHOSEN = os.environ.get("COLAB_CHAPTERS", "generative-models").split()
 SLUGS = [path.stem for path in chapters()] if CHOSEN == ["all"] else CHOSEN
 BOOK = "autoencoders-measured @ git+"
 LIMIT = 15  # seconds that the set-up cell may take
