@@ -123,6 +123,8 @@ def finish(app, error):
         old.unlink()
     for path, text in pages.items():
         head, body = text.split("</head>", 1)
+        # Without scripts nothing chooses the colours, so the light ones are there from the start.
+        head = head.replace('data-theme="auto"', 'data-theme="light"', 1)
         found = sorted(
             [*LINK.finditer(head), *LINK_TURNED.finditer(head)], key=lambda match: match.start()
         )

@@ -536,6 +536,8 @@ def test_a_page_is_whole_without_scripts(browser, address, page):
     assert view.locator("article h1").is_visible()
     assert view.locator("nav[aria-label=Main] a").first.is_visible()
     assert view.evaluate(UNREADABLE) == []
+    colour = "getComputedStyle(document.documentElement).getPropertyValue('--pst-color-link')"
+    assert view.evaluate(colour) == "#1f63b5", "the book's light colours"
     for summary in view.locator("article details > summary").all():
         summary.click()
         answer = summary.locator("xpath=following-sibling::*").first
