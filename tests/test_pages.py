@@ -549,11 +549,11 @@ def test_a_page_is_whole_without_scripts(browser, address, page):
 PAPER = {"width": 672, "height": 900}
 CUT = """(height) => {
   const cut = [];
-  for (const part of document.querySelectorAll('article :is(figure, table, .katex-display)')) {
+  for (const part of document.querySelectorAll('article :is(figure, tr, .katex-display)')) {
     const box = part.getBoundingClientRect();
     if (box.height > height) cut.push(`higher than a sheet: ${part.textContent.trim().slice(0, 80)}`);
     if (box.right > innerWidth + 1) cut.push(`wider than a sheet: ${part.textContent.trim().slice(0, 80)}`);
-    if (box.height && getComputedStyle(part.closest('figure, table, .math')).breakInside !== 'avoid')
+    if (box.height && getComputedStyle(part.closest('figure, tr, .math')).breakInside !== 'avoid')
       cut.push(`may be split: ${part.tagName} ${part.className}`);
   }
   for (const box of document.querySelectorAll('article pre'))
