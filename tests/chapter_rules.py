@@ -178,10 +178,10 @@ def quiz(chapter):
         yield f"3 to 5 quiz questions are wanted; there are {len(blocks)}"
     for block in blocks:
         if not re.fullmatch(
-            r"<details>\s*<summary>[^\n]+</summary>\n\n\S.*?\n\n</details>", block, re.S
+            r"<details>\s*<summary>[^\n`]+</summary>\n\n\S.*?\n\n</details>", block, re.S
         ):
             yield (
-                "a quiz question is <details>, <summary>question</summary>, a blank line, the answer, "
+                "a quiz question is <details>, <summary>question</summary> (HTML: no `), a blank line, the answer, "
                 f"a blank line, </details>: {block[:70]!r}"
             )
 

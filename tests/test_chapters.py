@@ -239,6 +239,7 @@ MUTANTS = {
     "quiz": {
         "two questions": replace(6, "<details>\n<summary>Question 1", "<summary>Question 1"),
         "no blank line": replace(6, "</summary>\n\n", "</summary>\n"),
+        "Markdown in HTML": replace(6, "<em>stress</em>", "`code`"),
         "not closed": replace(6, "\n\n</details>", ""),
         "no summary": replace(
             6, "<summary>Question 2 with <em>stress</em>?</summary>", "Question 2"
