@@ -1,7 +1,6 @@
 """The latent explorer in a real browser: it decodes as Keras does, for every way of pointing."""
 
 import json
-import shutil
 from functools import partial
 
 import keras
@@ -43,20 +42,6 @@ def decoder():
 @pytest.fixture(scope="module")
 def shown(decoder):
     return latent_explorer(decoder, *make_codes(), CLASSES)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if path is None:
-        pytest.skip("the explorer is driven in Chromium, and none is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

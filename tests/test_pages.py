@@ -9,9 +9,7 @@ import http.server
 import importlib.util
 import io
 import itertools
-import os
 import re
-import shutil
 import threading
 import unicodedata
 from pathlib import Path
@@ -21,7 +19,6 @@ import pytest
 import tinycss2
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
 from tools.normalise import repository_url
@@ -36,14 +33,6 @@ PAGES = sorted(
     if "_static" not in path.parts and path.name != "index.html"
 )
 TEXTS = [page for page in PAGES if page.startswith("chapters/")]
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-IN_BROWSER = pytest.mark.skipif(
-    not CHROMIUM,
-    reason="no Chromium: the pages were not looked at in a browser. Install Debian's package "
-    "'chromium', or name one in the environment variable CHROMIUM",
-)
 spec = importlib.util.spec_from_file_location("finish", ROOT / "_ext" / "finish.py")
 finish = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(finish)
@@ -315,15 +304,6 @@ def address():
 
 
 @pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox needs rights that containers do not give; the pages are our own.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
 def contexts(browser):
     """One context for each colour scheme."""
     return {theme: browser.new_context(color_scheme=theme) for theme in ("light", "dark")}
@@ -431,7 +411,6 @@ def violations(view, **rules):
     ]
 
 
-@IN_BROWSER
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_page(visit, page, theme):
@@ -450,7 +429,6 @@ def test_page(visit, page, theme):
     assert violations(view, **{"color-contrast": {"enabled": False}}) == []
 
 
-@IN_BROWSER
 @pytest.mark.parametrize("page", [page for page in TEXTS if "latent-explorer" in str(soup(page))])
 def test_the_explorer_comes_when_a_reader_comes_near(visit, page):
     view = visit(page, width="narrow")
@@ -467,14 +445,12 @@ def test_the_explorer_comes_when_a_reader_comes_near(visit, page):
     assert violations(view) == []
 
 
-@IN_BROWSER
 def test_search_finds_the_glossary(visit):
     page = visit("search.html?q=bottleneck")
     page.wait_for_selector("#search-results li a")
     assert page.locator("#search-results li a[href*=glossary]").count()
 
 
-@IN_BROWSER
 def test_the_search_button_opens_a_field(visit):
     page = visit("chapters/intro.html")
     page.get_by_role("button", name="Search").first.click()
@@ -484,7 +460,6 @@ def test_the_search_button_opens_a_field(visit):
     page.wait_for_url("**/search.html?q=code*")
 
 
-@IN_BROWSER
 def test_the_chapters_are_one_tap_away_on_a_phone(visit):
     page = visit("chapters/glossary.html", width="narrow")
     page.get_by_role("button", name="Chapters").click()
@@ -492,7 +467,6 @@ def test_the_chapters_are_one_tap_away_on_a_phone(visit):
     assert link.is_visible()
 
 
-@IN_BROWSER
 def test_the_colour_mode_stays_chosen(visit, contexts):
     page = visit("chapters/intro.html")
     button = page.get_by_role("button", name="Colour mode")
@@ -526,7 +500,6 @@ UNREADABLE = """async () => {
 }"""
 
 
-@IN_BROWSER
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_is_whole_without_scripts(browser, address, page):
     """Text, figures, formulas and folded answers; and no control that would need a script."""
@@ -571,7 +544,6 @@ def squeeze(text):
     return re.sub(r"[\s\u00ad-]+", "", unicodedata.normalize("NFKC", text))
 
 
-@IN_BROWSER
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_prints_as_an_article(visit, page):
     """The PDF holds the text to its end, with answers open, and nothing of the site around it."""
