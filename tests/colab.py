@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 import tomllib
 from dataclasses import dataclass
@@ -46,23 +45,30 @@ class Unavailable(Exception):
 
 
 def interpreter():
-    """Return a Python of Colab's version if this machine has one, else the one that runs this."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
+    """Return a Python of Colab's version.
+
+    Raises:
+        Unavailable: there is none; Colab's packages have no wheels for an older Python.
+    """
+    roots = {Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()}
     for version in VERSIONS:
-        found = [shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python3")]
-        for python in filter(None, found):
-            # A shim of pyenv is there but runs nothing, and Debian's Python may lack ensurepip.
+        command = shutil.which(f"python{version}")
+        # A shim of pyenv may run nothing, but it says where the interpreters are.
+        roots |= {Path(command).parents[1]} if command else set()
+        found = [path for root in roots for path in root.glob(f"versions/{version}.*/bin/python3")]
+        for python in filter(None, [command, *found]):
+            # Debian's Python may lack ensurepip.
             probe = [python, "-c", "import ensurepip, venv"]
             if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
                 return Path(python)
-    return Path(sys.executable)
+    raise Unavailable(f"there is no Python {' or '.join(VERSIONS)}, and Colab has no other")
 
 
 def packages():
     """Return a virtual environment with Colab's packages; it is made once, and never changed.
 
     Raises:
-        Unavailable: there is no package index, or no Git, or this is Windows.
+        Unavailable: there is no package index, no Git or no such Python, or this is Windows.
     """
     if os.name == "nt":
         raise Unavailable("Colab runs on Linux, and this is Windows")
