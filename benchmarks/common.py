@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from studies.common import code_only, machine, versions
+from studies.common import code_only, machine, versions, write_whole
+from studies.common import read_result as read_study
 
 BENCHMARKS = Path(__file__).parent
 ROOT = BENCHMARKS.parent
@@ -64,15 +65,12 @@ def write_result(name, definition, folder, **fields):
         "definition": definition,
         **fields,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.json.part"
-    partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    return partial.replace(folder / f"{name}.json")
+    return write_whole(name, result, folder)
 
 
 def read_result(name, folder=RESULTS):
     """Return a benchmark's committed result as a dict."""
-    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+    return read_study(name, folder)
 
 
 def fresh_process(module, *options):

