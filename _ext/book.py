@@ -7,6 +7,7 @@ import base64
 import hashlib
 import html
 import re
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +30,11 @@ LATE = """<script>
 </script>"""
 # Code in the text's own colour, about half of the elements of a page.
 PLAIN = re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>')
+# What a cell printed, but for the empty element that Pygments puts first.
+PRINTED = re.compile(
+    r'(<div class="output stream [^>]*><div [^>]*><pre><span></span>)(.*?)(?=</pre>)', re.S
+)
+COLUMNS = re.compile(r"(?:^|\S) {2,}\S")
 LOCKED = {"tensorflow-cpu": "TensorFlow", "keras": "Keras"}
 
 
@@ -63,6 +69,27 @@ class Callouts(SphinxTransform):
             begins = first and next((child for child in first if child.astext()), None) is strong
             if strong and begins and strong.astext() in CALLOUTS:
                 quote["classes"] += ["callout", f"callout-{CALLOUTS[strong.astext()]}"]
+
+
+class LinesBreakWell(SphinxTransform):
+    """Keep "4 %" on one line, and a formula on that of the comma after it."""
+
+    default_priority = 400
+
+    def apply(self):
+        """Put characters that forbid a break into the text of one document."""
+        verbatim = (nodes.literal, nodes.math, nodes.literal_block, nodes.math_block)
+        for element in self.document.findall(nodes.TextElement):
+            if isinstance(element, verbatim):
+                continue
+            for place, child in enumerate(element):
+                if not isinstance(child, nodes.Text):
+                    continue
+                kept = re.sub(r"(?<=\d) (?=[%×])|(?<=×) (?=\d)", "\N{NO-BREAK SPACE}", child)
+                if place and isinstance(element[place - 1], nodes.math):
+                    kept = re.sub(r"^(?=[.,;:!?)])", "\N{WORD JOINER}", kept)
+                if kept != child:
+                    element[place] = nodes.Text(kept)
 
 
 def describe(app, doctree):
@@ -224,6 +251,22 @@ def lighten(app, context):
     return re.sub(r'src="data:image/png;base64,([^"]+)"', picture, body)
 
 
+def wrap_sentences(body):
+    """Let printed sentences wrap on a narrow screen; a line of a table keeps its columns."""
+
+    def wrapped(match):
+        lines = match[2].splitlines(keepends=True)
+        marked = (
+            line
+            if COLUMNS.search(line) or not line.strip()
+            else f'<span class="line">{line}</span>'
+            for line in lines
+        )
+        return match[1] + "".join(marked)
+
+    return PRINTED.sub(wrapped, body)
+
+
 def deferred(script):
     """Return a script that lets the page show before it runs; such scripts keep their order."""
     name = str(getattr(script, "filename", None) or "")
@@ -245,7 +288,7 @@ def complete_page(app, pagename, templatename, context, doctree):
         return
     context["body"] = lighten(app, context)
     context["body"] = size_images(app, context["body"])
-    context["body"] = PLAIN.sub(r"\1", context["body"])
+    context["body"] = wrap_sentences(PLAIN.sub(r"\1", context["body"]))
     # The words to be seen are the name of what unfolds a cell, for voice control too.
     context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
     if description := app.env.metadata[pagename].get("og:description"):
@@ -257,6 +300,7 @@ def setup(app):
     # jupyter-book always sets it, for an extension that the book does not load.
     app.add_config_value("comments_config", {}, "html")
     app.add_transform(Callouts)
+    app.add_transform(LinesBreakWell)
     app.connect("config-inited", configure, priority=100)
     app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
@@ -265,4 +309,6 @@ def setup(app):
     app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # After a change here, no page is taken from the cache of an earlier build.
+    version = zlib.crc32(Path(__file__).read_bytes())
+    return {"env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

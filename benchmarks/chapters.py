@@ -1,7 +1,8 @@
 """Where do the chapters' seconds go, and how does training time grow?
 
 Each chapter runs from top to bottom in a fresh kernel, as `make run` starts it; every cell is timed,
-and the kernel's peak memory is read after it. Nothing is stored in the chapter.
+with the longest time in which it showed nothing, and the kernel's peak memory is read after it.
+Nothing is stored in the chapter.
 
 Then `fit` is timed on more images, wider and deeper networks, and the slope of log time over log
 size, the exponent, is set beside the one that counting operations predicts.
@@ -33,6 +34,7 @@ SIZES = {
     "width": [50, 100, 200, 400],  # of the two hidden layers
     "depth": [1, 2, 4, 8],  # hidden layers of 256 units on each side
 }
+SHOWN = {"stream", "display_data", "execute_result", "update_display_data"}
 DEFINITION = {
     "seeds": [0],
     "sizes": SIZES,
@@ -86,6 +88,16 @@ def main(argv=None):
     write_result(NAME, definition, options.out, quick=options.quick, **result)
 
 
+class WatchedClient(NotebookClient):
+    """Runs cells, and notes when they show something."""
+
+    def process_message(self, msg, cell, cell_index):
+        """Note the time of whatever a reader can see."""
+        if msg["header"]["msg_type"] in SHOWN:
+            self.shown.append(time.perf_counter())
+        return super().process_message(msg, cell, cell_index)
+
+
 def time_chapter(path, most=None):
     """Run a chapter and time its cells.
 
@@ -95,14 +107,15 @@ def time_chapter(path, most=None):
 
     Returns:
         A dict with the seconds of the whole, the kernel's start included, the peak memory in MB,
-        and the cells in order: number, first line of code, seconds, peak memory so far.
+        and the cells in order: number, first line of code, seconds, the longest of them without
+        anything new to see, peak memory so far.
     """
     notebook = nbformat.read(path, as_version=4)
     manager = AsyncKernelManager(
         kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
     )
     options = kernel_options()
-    client = NotebookClient(
+    client = WatchedClient(
         notebook, km=manager, timeout=TIMEOUT, extra_arguments=options["extra_arguments"]
     )
     cells = []
@@ -111,14 +124,16 @@ def time_chapter(path, most=None):
         env=options["env"], cwd=path.parent, stderr=subprocess.DEVNULL, cleanup_kc=True
     ):
         for number, cell in enumerate(code_cells(notebook)[:most], start=1):
-            before = time.perf_counter()
+            client.shown = [time.perf_counter()]
             client.execute_cell(cell, notebook.cells.index(cell))
+            client.shown.append(time.perf_counter())
             lines = [li for li in cell.source.split("\n") if li.strip() and not li.startswith("#")]
             cells.append(
                 {
                     "number": number,
                     "line": lines[0][:80] if lines else "",
-                    "seconds": round(time.perf_counter() - before, 2),
+                    "seconds": round(client.shown[-1] - client.shown[0], 2),
+                    "silent": round(max(b - a for a, b in itertools.pairwise(client.shown)), 2),
                     "memory_mb": kernel_memory(manager),
                 }
             )
