@@ -24,6 +24,7 @@ DIGEST = "application/vnd.autoencoders-measured.digest+json"
 MIME_TYPES = {"text/plain", "text/html", "image/png", DIGEST}
 TAGS = {"details", "summary", "em", "strong", "code"}
 LIMIT = {"stacked-autoencoder": 2.5e6}  # bytes; it holds the latent explorer
+CODE_WIDTH = 88  # characters, as in _static/book.css
 TIME = re.compile(r"\*\*Time:\*\* \d+ minutes to read, about \d+ seconds to run on two cores\.")
 # MyST, which Colab and Jupyter would show as it is.
 MYST = {
@@ -335,6 +336,14 @@ def set_up_cell(chapter):
         yield "the chapter does not call set_up()"
 
 
+def code_width(chapter):
+    """Code fits the column of a page; the generated set-up cell is folded."""
+    for cell in chapter.code:
+        wide = [line for line in cell.source.split("\n") if len(line) > CODE_WIDTH]
+        for line in wide if cell.id != COLAB_ID else ():
+            yield f"{where(cell)}: {len(line)} characters, {CODE_WIDTH} fit: {line.strip()}"
+
+
 def normal_form(chapter):
     """The file is in its normal form, so that a diff shows changes and nothing else."""
     try:
@@ -369,6 +378,7 @@ RULES = [
     figures,
     claims,
     set_up_cell,
+    code_width,
     normal_form,
     size,
 ]

@@ -332,6 +332,7 @@ MUTANTS = {
         "prints": store(1, stream("done")),
         "no set_up()": replace(2, "set_up()", "pass"),
     },
+    "code_width": {"long": put(4, "# " + "word " * 18)},
     "normal_form": {
         "an editor's metadata": metadata(4, collapsed=True),
         "a random id": lambda notebook: notebook.cells[4].update(id="0a1b2c3d"),
