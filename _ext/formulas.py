@@ -12,6 +12,8 @@ from sphinx.util import logging
 
 KATEX = Path(__file__).with_name("katex.min.js")
 STYLE = "katex/katex.min.css"
+# What Sphinx' search leaves out of an excerpt, and what it shall.
+EXCERPT = '[".headerlink", "script"', '[".headerlink", ".katex-html", "annotation", "script"'
 logger = logging.getLogger(__name__)
 
 
@@ -60,6 +62,18 @@ def drop_style(app, pagename, templatename, context, doctree):
         ]
 
 
+def shorten_excerpts(app, error):
+    """Let what the search shows of a page have a formula once: as MathML, without its source."""
+    if error or app.builder.format != "html":
+        return
+    script = Path(app.outdir, "_static", "searchtools.js")
+    text = script.read_text(encoding="utf-8")
+    if EXCERPT[1] not in text:
+        if EXCERPT[0] not in text:
+            raise ValueError("searchtools.js no longer says what it leaves out of an excerpt")
+        script.write_text(text.replace(*EXCERPT), encoding="utf-8")
+
+
 def setup(app):
     """Take the place of Sphinx' own writers of formulas, which leave the work to the reader."""
     app.add_html_math_renderer(
@@ -67,4 +81,5 @@ def setup(app):
     )
     app.connect("doctree-resolved", set_formulas)
     app.connect("html-page-context", drop_style)
+    app.connect("build-finished", shorten_excerpts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

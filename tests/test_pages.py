@@ -475,6 +475,15 @@ def test_search_finds_the_glossary(visit):
     assert page.locator("#search-results li a[href*=glossary]").count()
 
 
+def test_search_shows_a_formula_once(visit):
+    page = visit("search.html?q=muon")
+    tied = page.locator("#search-results li", has_text="Tied weights")
+    tied.locator("p").first.wait_for()
+    excerpts = page.locator("#search-results").inner_text()
+    assert "long side n and short side m it" in excerpts
+    assert "\\" not in excerpts, "the formula's source"
+
+
 def test_the_search_button_opens_a_field(visit):
     page = visit("chapters/intro.html")
     page.get_by_role("button", name="Search").first.click()
