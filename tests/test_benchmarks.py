@@ -43,6 +43,7 @@ def test_quick_run_of_chapters(tmp_path):
     (chapter,) = result["chapters"].values()
     assert [cell["number"] for cell in chapter["cells"]] == [1, 2, 3]
     assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0
+    assert all(0 < cell["silent"] <= cell["seconds"] + 0.01 for cell in chapter["cells"])
     assert {row["kind"] for row in result["scaling"]} == {"images", "width"}
 
 
@@ -130,6 +131,8 @@ def test_every_chapter_was_timed():
     for chapter in result["chapters"].values():
         assert chapter["seconds"] < 150
         assert chapter["cells"]
+        # A label comes before what takes longer than five seconds; ten without a word are too many.
+        assert max(cell["silent"] for cell in chapter["cells"]) < 10
     assert {row["kind"] for row in result["scaling"]} == {"images", "width", "depth"}
 
 
