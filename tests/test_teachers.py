@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from benchmarks.common import read_result
 from tests.chapter_rules import Chapter
 from tools.normalise import ROOT
 from tools.run import chapters
@@ -31,6 +32,14 @@ def test_the_times_are_the_chapters(slug):
     read, run = re.search(r"(\d+) minutes.*?(\d+) seconds", BOOK[slug].cells[0].source).groups()
     row = f"| [{title(BOOK[slug])}]({slug}.ipynb) | {read} | {run} |"
     assert row in TEACHERS, f"chapters/for-teachers.md, Time and prerequisites, must have: {row}"
+
+
+@pytest.mark.parametrize("slug", BOOK)
+def test_the_seconds_are_about_those_measured(slug):
+    """Within a fifth of what benchmarks/chapters.py measured, which varies so much by itself."""
+    stated = int(re.search(r"(\d+) seconds", BOOK[slug].cells[0].source)[1])
+    measured = read_result("chapters")["chapters"][slug]["seconds"]
+    assert 0.8 < stated / measured < 1.2, f"{slug}: {measured} seconds were measured"
 
 
 @pytest.mark.parametrize("slug", BOOK)
