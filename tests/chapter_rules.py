@@ -339,9 +339,11 @@ def set_up_cell(chapter):
 def code_width(chapter):
     """Code fits the column of a page; the generated set-up cell is folded."""
     for cell in chapter.code:
-        wide = [line for line in cell.source.split("\n") if len(line) > CODE_WIDTH]
-        for line in wide if cell.id != COLAB_ID else ():
-            yield f"{where(cell)}: {len(line)} characters, {CODE_WIDTH} fit: {line.strip()}"
+        if cell.id == COLAB_ID:
+            continue
+        for line in cell.source.split("\n"):
+            if len(line) > CODE_WIDTH:
+                yield f"{where(cell)}: {len(line)} characters, {CODE_WIDTH} fit: {line.strip()}"
 
 
 def normal_form(chapter):
