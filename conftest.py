@@ -1,3 +1,3 @@
 """Makes pytest check the chapters' outputs, from whatever folder or file it is started on."""
 
-pytest_plugins = ["tests.output_check_plugin"]
+pytest_plugins = ["output_check.plugin"]

@@ -1,8 +1,8 @@
 """Where do the chapters' seconds go, and how does training time grow?
 
-Each chapter runs from top to bottom in a fresh kernel, as `make run` starts it; every cell is timed,
-with the longest time in which it showed nothing, and the kernel's peak memory is read after it.
-Nothing is stored in the chapter.
+Each chapter runs from top to bottom in a fresh kernel, started as `make run` starts it, but without
+the figures' digests, which no reader waits for; every cell is timed, with the longest time in which
+it showed nothing, and the kernel's peak memory is read after it. Nothing is stored in the chapter.
 
 Then `fit` is timed on more images, wider and deeper networks, and the slope of log time over log
 size, the exponent, is set beside the one that counting operations predicts.
@@ -15,18 +15,15 @@ import itertools
 import math
 import os
 import statistics
-import subprocess
 import time
 from pathlib import Path
 
 import nbformat
 import numpy as np
-from jupyter_client import AsyncKernelManager
-from nbclient import NotebookClient
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 
 from benchmarks.common import arguments, code_hash, read_result, write_result
-from tools.run import TIMEOUT, chapters, code_cells, kernel_options
+from tools.chapters import chapters
+from tools.kernel import start_kernel
 
 NAME = "chapters"
 SIZES = {
@@ -88,16 +85,6 @@ def main(argv=None):
     write_result(NAME, definition, options.out, quick=options.quick, **result)
 
 
-class WatchedClient(NotebookClient):
-    """Runs cells, and notes when they show something."""
-
-    def process_message(self, msg, cell, cell_index):
-        """Note the time of whatever a reader can see."""
-        if msg["header"]["msg_type"] in SHOWN:
-            self.shown.append(time.perf_counter())
-        return super().process_message(msg, cell, cell_index)
-
-
 def time_chapter(path, most=None):
     """Run a chapter and time its cells.
 
@@ -111,40 +98,36 @@ def time_chapter(path, most=None):
         anything new to see, peak memory so far.
     """
     notebook = nbformat.read(path, as_version=4)
-    manager = AsyncKernelManager(
-        kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
-    )
-    options = kernel_options()
-    client = WatchedClient(
-        notebook, km=manager, timeout=TIMEOUT, extra_arguments=options["extra_arguments"]
-    )
-    cells = []
+    cells, shown = [], []
+
+    def watch(message):
+        if message in SHOWN:
+            shown.append(time.perf_counter())
+
     start = time.perf_counter()
-    with client.setup_kernel(
-        env=options["env"], cwd=path.parent, stderr=subprocess.DEVNULL, cleanup_kc=True
-    ):
-        for number, cell in enumerate(code_cells(notebook)[:most], start=1):
-            client.shown = [time.perf_counter()]
-            client.execute_cell(cell, notebook.cells.index(cell))
-            client.shown.append(time.perf_counter())
+    with start_kernel(path.parent) as kernel:
+        shown.append(time.perf_counter())
+        for number, cell in itertools.islice(kernel.run(notebook, watch), most):
+            shown.append(time.perf_counter())
             lines = [li for li in cell.source.split("\n") if li.strip() and not li.startswith("#")]
             cells.append(
                 {
                     "number": number,
                     "line": lines[0][:80] if lines else "",
-                    "seconds": round(client.shown[-1] - client.shown[0], 2),
-                    "silent": round(max(b - a for a, b in itertools.pairwise(client.shown)), 2),
-                    "memory_mb": kernel_memory(manager),
+                    "seconds": round(shown[-1] - shown[0], 2),
+                    "silent": round(max(b - a for a, b in itertools.pairwise(shown)), 2),
+                    "memory_mb": kernel_memory(kernel.process_id),
                 }
             )
+            shown[:] = [time.perf_counter()]
         seconds = round(time.perf_counter() - start, 1)
     memory = max(cell["memory_mb"] for cell in cells)
     return {"seconds": seconds, "memory_mb": memory, "cells": cells}
 
 
-def kernel_memory(manager):
+def kernel_memory(process_id):
     """Return the most memory that the kernel has held so far, in MB (0 where Linux is not)."""
-    status = Path(f"/proc/{manager.provisioner.pid}/status")
+    status = Path(f"/proc/{process_id}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return round(next((int(li.split()[1]) for li in lines if li.startswith("VmHWM")), 0) / 1000)
 

@@ -17,8 +17,6 @@ import numpy as np
 from keras import activations, layers
 from matplotlib.image import imsave
 
-from helpers.digest import MIME
-
 MOST_BYTES = 600_000
 STILL_SIDE = 10  # the still picture is a grid of so many by so many decoded images
 
@@ -453,8 +451,8 @@ class LatentExplorer:
         sizes = "-".join(map(str, self.digest["layer sizes"]))
         return f"Latent explorer: decoder {sizes}, {self.digest['codes']} codes"
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return {"text/html": self.html, "text/plain": repr(self), MIME: self.digest}
+    def _repr_html_(self):
+        return self.html
 
 
 def _chain(model):

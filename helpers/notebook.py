@@ -6,11 +6,11 @@ import keras
 import matplotlib as mpl
 from IPython import get_ipython
 
-from helpers import data, digest, plots
+from helpers import data, plots
 
 
 def set_up(seed=42):
-    """Start a chapter from a known state: seeds, the book's Matplotlib style, figures' digests.
+    """Start a chapter from a known state: seeds, and the book's Matplotlib style.
 
     Args:
         seed: int, given to Python's, NumPy's and Keras' random generators.
@@ -22,19 +22,9 @@ def set_up(seed=42):
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     shell = get_ipython()
     if hasattr(shell, "kernel"):
-        _show_figures(shell)
+        # Without this, a figure made without pyplot would show as text until pyplot is imported.
+        shell.run_line_magic("matplotlib", "inline")
     mpl.rcParams.update(plots.STYLE)
-
-
-def _show_figures(shell):
-    """Show every figure as a PNG that does not name its maker, and register its digest."""
-    from matplotlib_inline.config import InlineBackend
-
-    inline = InlineBackend.instance(parent=shell)
-    inline.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Software": None}}
-    # Without this, a figure made without pyplot would show as text until pyplot is imported.
-    shell.run_line_magic("matplotlib", "inline")
-    digest.register(shell)
 
 
 def claim(text, holds):

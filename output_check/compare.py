@@ -1,7 +1,7 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
 Words are equal, integers are equal, other numbers agree within the cell's tolerance; figures
-agree in what they say (helpers/digest.py), and in their pixels where Matplotlib's version is the
+agree in what they say (output_check/digest.py), and in their pixels where Matplotlib's version is the
 same. Nothing is ignored: what cannot be compared is a flaw of the stored notebook.
 """
 
@@ -15,19 +15,27 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from tools.run import DIGEST, STAMP, code_cells, headline, refused, stamp
+from output_check.digest_text import parse
+from tools.stored import (
+    DIGEST,
+    OUTPUTS_OF,
+    code_cells,
+    describe_cell,
+    hash_sources,
+    reasons_not_to_store,
+)
 
 RTOL = 0.005
-WIDEST = 0.25  # a wider relative tolerance would compare nothing
-PIXELS = 3  # root mean square difference, of 255
+WIDEST_RTOL = 0.25  # a wider relative tolerance would compare nothing
+PIXEL_LIMIT = 3  # root mean square difference, of 255
 ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
 NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
 )
-RULE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
-SKIPS = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
+TABLE_LINE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
+SKIP_MARK = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
 # Digest entries that are fractions of the axes: their scale is the axes' own span.
-DRAWN = {"points", "spread", "at", "box"}
+AXES_FRACTIONS = {"points", "spread", "at", "box"}
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,15 @@ class Tolerance:
 
     rtol: float = RTOL
     atol: float = 0.0
-    structure: bool = False  # of figures compare words, counts and kinds only
+    structure_only: bool = False  # of figures compare words, counts and kinds only
 
     @property
     def widened(self):
-        return self.rtol > RTOL or self.atol > 0 or self.structure
+        """Whether the cell has more room than the book's numbers have."""
+        return self.rtol > RTOL or self.atol > 0 or self.structure_only
 
 
-def tolerance(cell):
+def read_tolerance(cell):
     """Read a cell's tolerance from its metadata; return it and what is wrong with it."""
     check = cell.metadata.get("check", {})
     if not isinstance(check, dict):
@@ -53,8 +62,8 @@ def tolerance(cell):
         f"`check` has the unknown key {key!r}; it may hold rtol, atol, figure, reason"
         for key in sorted(check.keys() - {"rtol", "atol", "figure", "reason"})
     ]
-    if not _is_number(rtol) or not 0 < rtol <= WIDEST:
-        wrong.append(f"rtol {rtol!r} must be a number above 0 and at most {WIDEST}")
+    if not _is_number(rtol) or not 0 < rtol <= WIDEST_RTOL:
+        wrong.append(f"rtol {rtol!r} must be a number above 0 and at most {WIDEST_RTOL}")
     if not _is_number(atol) or not 0 <= atol < math.inf:
         wrong.append(f"atol {atol!r} must be a number, 0 or more")
     if check.get("figure", "structure") != "structure":
@@ -66,30 +75,31 @@ def tolerance(cell):
     return Tolerance(float(rtol), float(atol), "figure" in check), []
 
 
-def flaws(notebook):
+def find_flaws(notebook):
     """Return what is wrong with a stored notebook, before anything is run, as a list of texts."""
     cells = code_cells(notebook)
-    found = _stale(notebook)
+    found = _find_stale_cells(notebook)
     for number, cell in enumerate(cells, start=1):
-        wrong = tolerance(cell)[1]
+        wrong = read_tolerance(cell)[1]
         if cell.execution_count is None:
             wrong.append("is not executed: run `make run`, or remove the cell if it is empty")
         elif cell.execution_count != number:
             wrong.append(f"has execution count {cell.execution_count} where {number} is due")
         tags = cell.metadata.get("tags", [])
-        if skip := SKIPS.search(" ".join(map(str, [*tags, cell.source]))):
+        if skip := SKIP_MARK.search(" ".join(map(str, [*tags, cell.source]))):
             wrong.append(f"{skip[0]!r}: no cell may skip the check; declare a tolerance instead")
         for i, output in enumerate(cell.outputs, start=1):
-            wrong += [f"output {i} stores {reason}" for reason in refused(output)]
-        found += [f"{headline(number, cell)}\n  {reason}" for reason in wrong]
+            reasons = reasons_not_to_store(output) or _reasons_not_to_read(output)
+            wrong += [f"output {i} stores {reason}" for reason in reasons]
+        found += [f"{describe_cell(number, cell)}\n  {reason}" for reason in wrong]
     return found
 
 
-def _stale(notebook):
+def _find_stale_cells(notebook):
     """Compare the code cells with those whose outputs were stored."""
-    stored, now = notebook.metadata.get(STAMP), stamp(notebook)
+    stored, now = notebook.metadata.get(OUTPUTS_OF), hash_sources(notebook)
     if not stored:
-        return [f"the metadata `{STAMP}` is missing: only `make run` may store outputs"]
+        return [f"the metadata `{OUTPUTS_OF}` is missing: only `make run` may store outputs"]
     changes = {
         "was deleted": stored.keys() - now.keys(),
         "was added": now.keys() - stored.keys(),
@@ -102,28 +112,41 @@ def _stale(notebook):
     ]
 
 
-def compare(cell, outputs, fallback=False):
+def _reasons_not_to_read(output):
+    """Return why an output's digest cannot be read, as a list of at most one phrase."""
+    try:
+        _read_digest(_data(output))
+    except ValueError as error:
+        return [f"a digest that cannot be read ({error})"]
+    return []
+
+
+def compare_cell(cell, outputs, fallback=False):
     """Compare a cell's stored outputs with those of a run.
 
     Args:
         cell: the stored code cell.
         outputs: list of nbformat outputs that the run gave.
-        fallback: bool, whether the run had the fallback data; then only the structure can agree.
+        fallback: bool, whether the run had the fallback data. What is printed then differs in
+            words too, so it is left out, and of the rest only the structure is compared.
 
     Returns:
         A `Comparison`; its `problems` are empty if the outputs agree.
     """
-    result = Comparison(tolerance(cell)[0], fallback)
+    result = Comparison(read_tolerance(cell)[0], fallback)
     stored, new = _merged(cell.outputs), _merged(outputs)
-    if fallback:  # the sentence that announces it is no output of the lesson
-        new = [output for output in new if not _announces_fallback(output)]
+    if fallback:
+        stored, new = (
+            [output for output in outputs if output["output_type"] != "stream"]
+            for outputs in (stored, new)
+        )
     if len(stored) != len(new):
         result.problems.append(
             f"{len(stored)} outputs are stored ({_names(stored)}), "
             f"the run gave {len(new)} ({_names(new)})"
         )
     for i, (old, fresh) in enumerate(zip(stored, new, strict=False), start=1):
-        result.output(old, fresh, f"output {i}")
+        result.compare_outputs(old, fresh, f"output {i}")
     return result
 
 
@@ -139,28 +162,33 @@ class Comparison:
     pixels: int = 0
     worst: float = 0.0  # the largest deviation, as a share of its tolerance
 
-    def output(self, stored, new, where):
+    def compare_outputs(self, stored, new, where):
         """Compare two outputs: their kind, then everything that they hold."""
         if _name(stored) != _name(new):
             self.problems.append(f"{where}: stored is {_name(stored)}, the run gave {_name(new)}")
             return
         old, fresh = _data(stored), _data(new)
+        try:
+            digests = _read_digest(old), _read_digest(fresh)
+        except ValueError as error:
+            self.problems.append(f"{where}: a digest cannot be read ({error})")
+            return
         if self.fallback:
-            self.structure(old.get(DIGEST), fresh.get(DIGEST), where)
+            self.compare_structure(*digests, where)
             return
         for kind in sorted(old.keys() - {"image/png", DIGEST}):
             texts = [old[kind], fresh[kind]]
             if kind == "text/html" and DIGEST in old:
                 texts = [_visible(text) for text in texts]
-            self.text(*texts, f"{where} ({kind})")
+            self.compare_texts(*texts, f"{where} ({kind})")
         if DIGEST in old:
             self.figures += 1
             before = len(self.problems)
-            self.entry(old[DIGEST], fresh[DIGEST], f"{where} (figure)")
+            self.compare_digests(*digests, f"{where} (figure)")
             if "image/png" in old and len(self.problems) == before:
-                self.picture(old, fresh, f"{where} (pixels)")
+                self.compare_pixels(old, fresh, digests, f"{where} (pixels)")
 
-    def text(self, stored, new, where):
+    def compare_texts(self, stored, new, where):
         """Compare two texts line by line, in their words and in their numbers."""
         stored, new = stored.splitlines(), new.splitlines()
         if len(stored) != len(new):
@@ -177,9 +205,9 @@ class Comparison:
                 self.problems.append(f"{place}: the words differ:{_pair([old], [fresh])}")
                 continue
             for a, b in zip(NUMBER.findall(old), NUMBER.findall(fresh), strict=True):
-                self.printed(a, b, place, _pair([old], [fresh]))
+                self.compare_printed_numbers(a, b, place, _pair([old], [fresh]))
 
-    def printed(self, stored, new, where, context=""):
+    def compare_printed_numbers(self, stored, new, where, context=""):
         """Compare two numbers as they are printed."""
         self.numbers += 1
         (a, unit_a), (b, unit_b) = _parsed(stored), _parsed(new)
@@ -190,9 +218,9 @@ class Comparison:
                 )
             return
         unit = min(unit for unit in (unit_a, unit_b) if unit is not None)
-        self.near(a, b, size=abs(a), slack=unit, where=where, context=context)
+        self.compare_within_tolerance(a, b, size=abs(a), slack=unit, where=where, context=context)
 
-    def near(self, a, b, *, size, slack, where, context=""):
+    def compare_within_tolerance(self, a, b, *, size, slack, where, context=""):
         """Compare two measured numbers within the tolerance, relative to `size`."""
         off, allowed = abs(a - b), self.tolerance.atol + self.tolerance.rtol * size + slack
         if off > allowed * (1 + 1e-9):
@@ -203,10 +231,10 @@ class Comparison:
         elif allowed:
             self.worst = max(self.worst, off / allowed)
 
-    def entry(self, stored, new, where, key=""):
+    def compare_digests(self, stored, new, where, key=""):
         """Compare two digests, or parts of them."""
         if isinstance(stored, dict) and isinstance(new, dict):
-            self.entries(stored, new, where)
+            self.compare_entries(stored, new, where)
         elif isinstance(stored, list) and isinstance(new, list):
             if len(stored) != len(new):
                 self.problems.append(
@@ -214,16 +242,16 @@ class Comparison:
                     f"{_pair([stored], [new])}"
                 )
             elif _are_measured(stored) and _are_measured(new):
-                self.measured(stored, new, where, key)
+                self.compare_measured_numbers(stored, new, where, key)
             else:
                 for i, pair in enumerate(zip(stored, new, strict=True), start=1):
-                    self.entry(*pair, f"{where} › {_title(pair[0], i)}", key)
+                    self.compare_digests(*pair, f"{where} › {_title(pair[0], i)}", key)
         elif _are_measured([stored]) and _are_measured([new]):
-            self.measured([stored], [new], where, key)
+            self.compare_measured_numbers([stored], [new], where, key)
         elif stored != new:
             self.problems.append(f"{where}: stored {stored!r}, the run gave {new!r}")
 
-    def entries(self, stored, new, where):
+    def compare_entries(self, stored, new, where):
         """Compare two dicts of a digest; the version that drew it is no part of what it says."""
         for key in sorted((stored.keys() | new.keys()) - {"matplotlib"}):
             if key not in new:
@@ -231,25 +259,25 @@ class Comparison:
             elif key not in stored:
                 self.problems.append(f"{where}: {key} {_short(new[key])} is new")
             elif stored[key] != new[key]:
-                self.entry(stored[key], new[key], f"{where} › {key}", key)
+                self.compare_digests(stored[key], new[key], f"{where} › {key}", key)
 
-    def measured(self, stored, new, where, key):
+    def compare_measured_numbers(self, stored, new, where, key):
         """Compare two lists of measured numbers, relative to their span or to that of the axes."""
-        if self.tolerance.structure:
+        if self.tolerance.structure_only:
             return
         known = [number for number in stored if number is not None]
         span = max(known, default=0) - min(known, default=0)
-        span = 1 if key in DRAWN else span or max(map(abs, known), default=0)
+        span = 1 if key in AXES_FRACTIONS else span or max(map(abs, known), default=0)
         for i, (a, b) in enumerate(zip(stored, new, strict=True), start=1):
             place = f"{where}[{i}]" if len(stored) > 1 else where
             if a is None or b is None:
                 if a is not b:
                     self.problems.append(f"{place}: stored {a}, the run gave {b}")
             else:
-                size = max(span, abs(a)) if key in DRAWN else span
-                self.near(a, b, size=size, slack=ROUNDING * abs(a), where=place)
+                size = max(span, abs(a)) if key in AXES_FRACTIONS else span
+                self.compare_within_tolerance(a, b, size=size, slack=ROUNDING * abs(a), where=place)
 
-    def structure(self, stored, new, where):
+    def compare_structure(self, stored, new, where):
         """Compare only which kinds of things two figures hold, axes by axes."""
         if stored is not None and "axes" in stored:
             self.figures += 1
@@ -260,14 +288,15 @@ class Comparison:
             if kinds[0] != kinds[1]:
                 self.problems.append(f"{where}: other things are drawn:{_pair(*zip(kinds))}")
 
-    def picture(self, stored, new, where):
+    def compare_pixels(self, stored, new, digests, where):
         """Compare pixels: sharply where the digests are equal, coarsely where they only agree."""
-        if self.tolerance.structure or _version(stored) != _version(new):
+        versions = [digest.get("matplotlib") for digest in digests]
+        if self.tolerance.structure_only or versions[0] != versions[1]:
             return
         self.pixels += 1
         old, fresh = _image(stored), _image(new)
-        limit = PIXELS
-        if stored[DIGEST] != new[DIGEST]:
+        limit = PIXEL_LIMIT
+        if digests[0] != digests[1]:
             limit *= max(self.tolerance.rtol / RTOL, 1)
             side = 64, max(64 * old.height // old.width, 1)
             old, fresh = (image.resize(side, Image.Resampling.BOX) for image in (old, fresh))
@@ -328,13 +357,6 @@ def _kinds(artists):
     return [k for i, k in enumerate(kinds) if k != "AxesImage" or kinds[i - 1 : i] != [k]]
 
 
-def _announces_fallback(output):
-    """Say whether an output is nothing but the loader's sentence about the fallback data."""
-    return output["output_type"] == "stream" and all(
-        line.startswith("NOT THE BOOK'S DATA: ") for line in output["text"].splitlines()
-    )
-
-
 def _data(output):
     """Return what an output holds, by kind."""
     if output["output_type"] == "stream":
@@ -343,6 +365,11 @@ def _data(output):
         kind: "".join(data) if isinstance(data, list) else data
         for kind, data in output.get("data", {}).items()
     }
+
+
+def _read_digest(data):
+    """Return the digest among what an output holds, or None."""
+    return parse(data[DIGEST]) if DIGEST in data else None
 
 
 def _name(output):
@@ -359,7 +386,7 @@ def _names(outputs):
 
 def _words(line):
     """Return what stands around the numbers of a line, whatever the width of the columns."""
-    return [" ".join(RULE.sub(r"\1\1\1", part).split()) for part in NUMBER.split(line)]
+    return [" ".join(TABLE_LINE.sub(r"\1\1\1", part).split()) for part in NUMBER.split(line)]
 
 
 def _parsed(number):
@@ -379,10 +406,6 @@ def _are_measured(values):
     """Tell measured numbers (one is a float, or not finite) from counts and words."""
     numeric = all(value is None or _is_number(value) for value in values)
     return numeric and any(value is None or isinstance(value, float) for value in values)
-
-
-def _version(data):
-    return data[DIGEST].get("matplotlib")
 
 
 def _image(data):

@@ -1,7 +1,9 @@
-"""What a figure says, as small JSON that a test can compare.
+"""What a figure says, small enough to be stored beside it and compared.
 
-Pixels cannot tell a wrong curve from a new font. So every displayed Matplotlib figure carries
-this digest beside its PNG: its words, its limits, its colours, and where its data are drawn.
+Pixels cannot tell a wrong curve from a new font. So every Matplotlib figure that `make run` and the
+check display carries this digest beside its PNG: its words, its limits, its colours, and where its
+data are drawn. This module is the IPython extension that sees to it; a reader's kernel does without.
+
 Positions are fractions of the axes (0 is left or bottom, 1 is right or top) after every scale and
 transform, so 0.005 is half a per cent of what a reader sees, on a logarithmic axis too; the
 limits, in the scale's own coordinates (decades, where it is logarithmic), tie them to the data.
@@ -12,10 +14,15 @@ import math
 
 import matplotlib as mpl
 import numpy as np
+from IPython.core.formatters import BaseFormatter, catch_format_error
 from matplotlib import category, collections, colors, image, lines, patches, ticker, transforms
 from matplotlib.figure import Figure
+from matplotlib_inline.config import InlineBackend
+from traitlets import Unicode
 
-MIME = "application/vnd.autoencoders-measured.digest+json"
+from output_check.digest_text import write
+from tools.stored import DIGEST
+
 # Tick labels made by these follow from the limits and are left out.
 NUMBER_FORMATTERS = (
     ticker.ScalarFormatter,
@@ -25,17 +32,32 @@ NUMBER_FORMATTERS = (
 )
 
 
-def register(ip):
-    """Give every Matplotlib figure that `ip` displays its digest, as a second MIME type.
+def load_ipython_extension(shell):
+    """Give what `shell` displays its digest, and keep the PNGs' maker out of them.
 
     Args:
-        ip: an IPython shell. Registering twice is harmless.
+        shell: an IPython shell, before it shows its first figure. Loading twice is harmless.
     """
+    # Else every file would name Matplotlib's version, and differ with it.
+    png = {"bbox_inches": "tight", "metadata": {"Software": None}}
+    InlineBackend.instance(parent=shell).print_figure_kwargs = png
+    display = shell.display_formatter
+    display.formatters[DIGEST] = DigestFormatter(parent=display)
 
-    def bundle(figure):
-        return {MIME: {"matplotlib": mpl.__version__, **figure_digest(figure)}}
 
-    ip.display_formatter.mimebundle_formatter.for_type(Figure, bundle)
+class DigestFormatter(BaseFormatter):
+    """Writes the digest of a Matplotlib figure, and of a helper's output that has one."""
+
+    format_type = Unicode(DIGEST)
+
+    @catch_format_error
+    def __call__(self, obj):
+        """Return the digest of `obj` as text, or None if it has none."""
+        if isinstance(obj, Figure):
+            return write({"matplotlib": mpl.__version__, **figure_digest(obj)})
+        if type(obj).__module__.startswith("helpers.") and hasattr(obj, "digest"):
+            return write(obj.digest)
+        return None
 
 
 def figure_digest(figure):

@@ -1,25 +1,21 @@
 """Let pytest run every chapter of the table of contents and compare its outputs (on nbval)."""
 
+import contextlib
 import re
-import subprocess
 from collections import defaultdict
 from queue import Empty
 
 import nbformat
 import pytest
-from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel, start_new_kernel
+from jupyter_client.utils import run_sync
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
-from tests.output_check import compare, flaws
-from tools.run import (
-    FALLBACK,
-    TIMEOUT,
-    chapters,
-    code_cells,
-    fetch_images,
-    headline,
-    kernel_options,
-)
+from output_check.compare import compare_cell, find_flaws
+from tools.chapters import chapters
+from tools.kernel import CELL_TIMEOUT, REPLY_TIMEOUT, start_kernel
+from tools.run import DIGEST_EXTENSION, fetch_images
+from tools.stored import code_cells, describe_cell
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TALLY = pytest.StashKey()
@@ -27,7 +23,7 @@ TALLY = pytest.StashKey()
 
 def pytest_configure(config):
     """Give a cell the time that `make run` gives it."""
-    config.option.nbval_cell_timeout = TIMEOUT
+    config.option.nbval_cell_timeout = CELL_TIMEOUT
     config.stash[TALLY] = []
 
 
@@ -48,17 +44,16 @@ def pytest_collection_finish(session):
     session.items[:] = [item for group in whole for item in group]
 
 
-class Kernel(RunningKernel):
-    """A kernel started as `make run` starts it."""
+class CheckedKernel(RunningKernel):
+    """The kernel that `make run` would start, as nbval wants to speak to it."""
 
     def __init__(self, folder):
-        self.km, self.kc = start_new_kernel(
-            kernel_name=CURRENT_ENV_KERNEL_NAME,
-            cwd=str(folder),
-            stderr=subprocess.DEVNULL,
-            **kernel_options(),
+        self._shutdown = contextlib.ExitStack()
+        self._kernel = self._shutdown.enter_context(
+            start_kernel(folder, extensions=[DIGEST_EXTENSION])
         )
-        self._ensure_iopub_up()
+        self.km, self.kc = self._kernel.manager, self._kernel.client
+        self.uses_fallback = self._kernel.uses_fallback
 
     def execute_cell_input(self, cell_input, allow_stdin=None):
         """Execute with a history, as Jupyter does: without one, a final `;` silences nothing."""
@@ -66,22 +61,32 @@ class Kernel(RunningKernel):
             cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
         )
 
+    def get_message(self, stream, timeout=None):
+        """Return the next message of the channel `iopub` or `shell`; raise `Empty` if none comes."""
+        channels = {"iopub": self.kc.get_iopub_msg, "shell": self.kc.get_shell_msg}
+        return run_sync(channels[stream])(timeout=timeout)
+
     def await_reply(self, msg_id, timeout=None):
         """Wait for a reply, but not for one from a kernel that has died."""
-        for _ in range(int(timeout or TIMEOUT)):
+        for _ in range(int(timeout or CELL_TIMEOUT)):
             try:
                 return super().await_reply(msg_id, timeout=1)
             except Empty:
                 if not self.is_alive():
-                    raise RuntimeError("The kernel died; did it run out of memory?") from None
+                    raise RuntimeError(self._kernel.last_words()) from None
         raise Empty
 
-    def evaluate(self, expression):
-        """Return the text of a Python expression's value, without a trace in the notebook."""
-        asked = self.kc.execute("", silent=True, user_expressions={"it": expression})
-        while (reply := self.get_message("shell", timeout=10))["parent_header"]["msg_id"] != asked:
-            pass
-        return reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
+    def is_alive(self):
+        """Say whether the kernel's process runs."""
+        return self.km.has_kernel and run_sync(self.km.is_alive)()
+
+    def interrupt(self):
+        """Stop the cell that runs."""
+        run_sync(self.km.interrupt_kernel)()
+
+    def stop(self):
+        """Shut the kernel down."""
+        self._shutdown.close()
 
 
 class Chapter(IPyNbFile):
@@ -90,11 +95,13 @@ class Chapter(IPyNbFile):
     broken = None  # the number of the cell whose code failed
 
     def setup(self):
+        """Fetch the images if the chapter needs them, and start the kernel."""
         if any("load_images(" in cell.source for cell in code_cells(self.nb)):
             fetch_images()
-        self.kernel = Kernel(self.path.parent)
+        self.kernel = CheckedKernel(self.path.parent)
 
     def collect(self):
+        """Return the items: the stored form, then each code cell."""
         self.nb = nbformat.read(self.path, as_version=4)
         self.items = [Stored.from_parent(self, name="stored form")]
         for number, cell in enumerate(code_cells(self.nb), start=1):
@@ -105,7 +112,13 @@ class Chapter(IPyNbFile):
             )
         return self.items
 
+    def teardown(self):
+        """Shut the kernel down, dead or alive."""
+        if self.kernel:
+            self.kernel.stop()
+
     def advice(self):
+        """Say how to store new outputs."""
         return f"If the change is meant: make run CHAPTER={self.path.stem}, and look at the diff."
 
 
@@ -113,10 +126,12 @@ class Stored(pytest.Item):
     """The check of what is stored, before anything is run."""
 
     def runtest(self):
-        if found := flaws(self.parent.nb):
+        """Fail with all that is wrong."""
+        if found := find_flaws(self.parent.nb):
             pytest.fail("\n".join([*found, "", self.parent.advice()]), pytrace=False)
 
     def reportinfo(self):
+        """Name the item in a report."""
         return self.path, 0, f"{self.path.stem}: {self.name}"
 
 
@@ -124,10 +139,13 @@ class Cell(IPyNbCell):
     """One code cell: it must run, and give what is stored."""
 
     def setup(self):
+        """Run nothing after a cell that failed."""
+        self.output_timeout = REPLY_TIMEOUT  # nbval's five seconds can pass on a busy machine
         if self.parent.broken:
             pytest.skip(f"not run: code cell {self.parent.broken} failed")
 
     def runtest(self):
+        """Run the cell as nbval does; remember if its code failed."""
         try:
             super().runtest()
         except RuntimeError as error:
@@ -140,26 +158,27 @@ class Cell(IPyNbCell):
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Compare by the book's rules; called by nbval with the run's outputs."""
-        fallback = self.parent.kernel.evaluate(FALLBACK) == "True"
-        result = compare(self.cell, test, fallback)
-        self.config.stash[TALLY].append(entry(self, result))
+        result = compare_cell(self.cell, test, self.parent.kernel.uses_fallback())
+        self.config.stash[TALLY].append(summarise(self, result))
         self.comparison_traceback = result.problems
         return not result.problems
 
     def repr_failure(self, excinfo):
+        """Return what the report says of a failure."""
         error = excinfo.value
         if not isinstance(error, NbCellError):
             return pytest.Item.repr_failure(self, excinfo)
         details = [str(error), *(error.inner_traceback or "").split("\n"), ""]
-        lines = [f"{self.path.stem}: {headline(self.cell_num, self.cell)}"]
+        lines = [f"{self.path.stem}: {describe_cell(self.cell_num, self.cell)}"]
         lines += [f"  {ANSI.sub('', line)}" for line in details]
         return "\n".join([*lines, self.parent.advice()])
 
     def reportinfo(self):
+        """Name the item in a report."""
         return self.path, 0, f"{self.path.stem}: {self.name}"
 
 
-def entry(cell, result):
+def summarise(cell, result):
     """Return what the summary needs of one compared cell, in types that pytest-xdist can send."""
     counts = {name: getattr(result, name) for name in ("numbers", "figures", "pixels", "fallback")}
     widened, worst = bool(result.tolerance.widened), float(result.worst)

@@ -6,7 +6,6 @@ told where to look, and pip to use no index.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -16,13 +15,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpecManager
-from nbclient import NotebookClient
-
-from tools.normalise import ROOT, repository_url
-from tools.run import FALLBACK, TIMEOUT
+from tools.chapters import ROOT
+from tools.kernel import start_kernel
+from tools.normalise import repository_url
 
 REQUIREMENTS = ROOT / "tests" / "colab-requirements.txt"
 VERSIONS = ("3.13", "3.12")  # Colab's newest first
@@ -31,13 +26,12 @@ FOREIGN = re.compile(
     r"PYTHON|PYTEST|VIRTUAL_ENV|KERAS_BACKEND|MPLBACKEND|TF_|GIT_|PIP_(PREFIX|USER)"
 )
 NO_INDEX = re.compile(r"(?i)connection|timed out|unreachable|resolution|resolve")
-# Colab's kernel knows google.colab from the start, and writes C++ messages into the runtime's log.
+# Colab's kernel knows google.colab from the start.
 LAUNCHER = """\
 import google.colab
 from ipykernel.kernelapp import launch_new_instance
-launch_new_instance(capture_fd_output=False)
+launch_new_instance()
 """
-ARGUMENTS = ["-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"]
 
 
 class Unavailable(Exception):
@@ -122,26 +116,19 @@ class Runtime:
         """Execute a notebook in place, as a reader does with "Run all".
 
         Returns:
-            Seconds that each code cell took, and whether the fallback data were used.
+            Seconds that each code cell took, by its id, and whether the fallback data were used.
 
         Raises:
-            CellExecutionError: a cell failed.
+            CellFailed: a cell failed.
         """
-        kernels = KernelSpecManager(kernel_dirs=[str(self.folder.parent / "kernels")])
-        manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=kernels)
+        launcher = self.folder.parent / "colab" / "launcher.py"
+        command = [self.python, launcher, "-f", "{connection_file}"]
         seconds = {}
-        client = NotebookClient(notebook, km=manager, timeout=TIMEOUT)
-        probe = nbformat.v4.new_code_cell(FALLBACK)
-        # ipykernel of Colab's age complains to the terminal as it ends; the reader never sees that.
-        options = {"cwd": self.folder, "stderr": subprocess.DEVNULL, "cleanup_kc": True}
-        with client.setup_kernel(env=self.environment, **options):
-            for index, cell in enumerate(notebook.cells):
-                start = time.monotonic()
-                client.execute_cell(cell, index)
-                seconds[cell.id] = time.monotonic() - start
-            client.nb = nbformat.v4.new_notebook(cells=[probe])
-            client.execute_cell(probe, 0)
-        return seconds, probe.outputs[0].data["text/plain"] == "True"
+        with start_kernel(self.folder, command=command, environment=self.environment) as kernel:
+            start = time.monotonic()
+            for _, cell in kernel.run(notebook):
+                seconds[cell.id], start = time.monotonic() - start, time.monotonic()
+            return seconds, kernel.uses_fallback()
 
 
 def release(folder):
@@ -185,13 +172,6 @@ def runtime(base, folder, address):
     (folder / "colab" / "google" / "colab").mkdir(parents=True)
     (folder / "colab" / "google" / "colab" / "__init__.py").touch()
     (folder / "colab" / "launcher.py").write_text(LAUNCHER)
-    kernel = {
-        "argv": [str(python), str(folder / "colab" / "launcher.py"), *ARGUMENTS],
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    (folder / "kernels" / "colab").mkdir(parents=True)
-    (folder / "kernels" / "colab" / "kernel.json").write_text(json.dumps(kernel))
     (folder / "content").mkdir()
     environment = {key: value for key, value in os.environ.items() if not FOREIGN.match(key)}
     environment |= {

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import chapters, common, time_to_quality
 from tests.quick_run import quick_run
-from tools.run import chapters as book
+from tools.chapters import chapters as book
 
 MODULES = {"time_to_quality": time_to_quality, "chapters": chapters}
 

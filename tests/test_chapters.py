@@ -1,18 +1,17 @@
 """Every chapter of the book keeps the rules, and every rule objects when it is broken."""
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.chapter_rules import DIGEST, RULES, Chapter, complaints
-from tools.normalise import STAMP, colab_source, normalise, source_hash, text
-from tools.run import chapters
+from output_check.rules import RULES, Chapter, complaints
+from tools.chapters import ROOT, chapters
+from tools.normalise import colab_source, normalise, text
+from tools.stored import DIGEST, OUTPUTS_OF, hash_sources
 
-ROOT = Path(__file__).resolve().parents[1]
 SLUGS = [path.stem for path in chapters()]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
@@ -31,7 +30,7 @@ def test_table_of_contents():
     assert contents["root"] == "chapters/intro"
     assert files[-1] == "chapters/glossary", "the glossary is the last page"
     for file in files:
-        # An address is for ever, and a number in it would bind it to a place in the order.
+        # An address is permanent, and a number in it would bind it to a place in the order.
         assert re.fullmatch(r"chapters/[a-z]+(-[a-z]+)*", file), f"{file}: words and hyphens only"
         assert any((ROOT / file).with_suffix(end).exists() for end in (".ipynb", ".md")), file
     assert len(files) == len(set(files))
@@ -115,7 +114,7 @@ def stream(words):
 
 
 def figure():
-    data = {"image/png": PIXEL, "text/plain": "<Figure size 1x1>", DIGEST: {"axes": []}}
+    data = {"image/png": PIXEL, "text/plain": "<Figure size 1x1>", DIGEST: "figure: {}"}
     return new_output("display_data", data=data)
 
 
@@ -149,7 +148,7 @@ def good_chapter():
 def _chapter_folder(tmp_path, monkeypatch):
     """Let the good chapter's link to itself resolve, without a file in the book."""
     monkeypatch.setattr(
-        "tests.chapter_rules.chapter_exists",
+        "output_check.rules.chapter_exists",
         lambda name: name == "good.ipynb" or (ROOT / "chapters" / name).exists(),
     )
 
@@ -319,6 +318,7 @@ MUTANTS = {
     },
     "claims": {
         "without its outcome": store(5),
+        "one of two holds": replace(5, 'claim("it holds", True)', 'claim("a", 1)\nclaim("b", 1)'),
         "does not hold": store(5, stream("– not so on the fallback data: it holds\n")),
         "none": lambda notebook: [
             replace(5, "claim", "print")(notebook),
@@ -387,17 +387,13 @@ def test_new_cells_get_readable_ids_that_stay():
 
 def test_a_new_address_keeps_the_stored_outputs_valid(monkeypatch):
     notebook = good_chapter()
-    notebook.metadata[STAMP] = {
-        cell.id: source_hash(cell.source) for cell in notebook.cells if cell.cell_type == "code"
-    }
+    notebook.metadata[OUTPUTS_OF] = hash_sources(notebook)
     monkeypatch.setattr(
         "tools.normalise.repository_url", lambda root=ROOT: "https://github.com/you/fork"
     )
     moved = normalise(notebook, "good")
     assert "github.com/you/fork" in moved.cells[1].source
-    assert moved.metadata[STAMP] == {
-        cell.id: source_hash(cell.source) for cell in moved.cells if cell.cell_type == "code"
-    }
+    assert moved.metadata[OUTPUTS_OF] == hash_sources(moved)
 
 
 def test_a_notebook_without_title_is_refused():

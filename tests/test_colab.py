@@ -11,13 +11,13 @@ import nbformat
 import pytest
 
 from tests import colab
-from tools.normalise import COLAB_ID, ROOT, colab_source
-from tools.run import chapters, code_cells
+from tools.chapters import ROOT, chapters
+from tools.normalise import COLAB_ID, colab_source
+from tools.stored import code_cells
 
 CHOSEN = os.environ.get("COLAB_CHAPTERS", "generative-models").split()
 SLUGS = [path.stem for path in chapters()] if CHOSEN == ["all"] else CHOSEN
 BOOK = "autoencoders-measured @ git+"
-LIMIT = 15  # seconds that the set-up cell may take
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,6 @@ def test_a_chapter_runs_on_colab(slug, make_runtime, tmp_path, record_property):
 
     set_up = next(cell for cell in notebook.cells if cell.id == COLAB_ID)
     assert set_up.outputs == []
-    assert seconds[COLAB_ID] < LIMIT
     after = runtime.freeze()
     change = sorted(before ^ after)
     assert len(change) == 1, change
@@ -75,7 +74,7 @@ def test_without_a_network_the_set_up_cell_says_what_to_do(make_runtime, tmp_pat
         cwd=runtime.folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,  # only if it hangs
         check=False,
     )
     assert run.returncode == 1

@@ -6,7 +6,6 @@ from the repository's address in `_config.yml`. Sources, outputs and execution c
 """
 
 import copy
-import hashlib
 import re
 import sys
 import tomllib
@@ -15,13 +14,13 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from tools.stored import DIGEST, OUTPUTS_OF, source_hash
+
 ROOT = Path(__file__).resolve().parents[1]
 COLAB_ID = "colab-set-up"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 # What a cell's metadata may hold, in this order: the book's display, the output check, Colab's form.
 CELL_KEYS = ("tags", "mystnb", "check", "cellView")
-# Notebook metadata of tools/run.py: {cell id: hash of the source that the outputs belong to}.
-STAMP = "outputs_of"
 # nbformat's and Jupyter's random ids: a cell that has one is new, and gets a readable id.
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 VALID_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -58,11 +57,6 @@ def colab_source(root=ROOT):
     """Return the source of the set-up cell: it installs the release that the chapter belongs to."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return COLAB.format(url=repository_url(root), version=project["version"]).rstrip("\n")
-
-
-def source_hash(source):
-    """Return the short hash that ties stored outputs to their source."""
-    return hashlib.sha256(source.encode()).hexdigest()[:8]
 
 
 def readable_id(cell):
@@ -105,8 +99,8 @@ def set_colab_cell(notebook):
         notebook.cells.remove(cell)
     cell.source = source
     # Outside Colab the cell prints nothing, so a new address does not make its outputs stale.
-    if COLAB_ID in notebook.metadata.get(STAMP, {}):
-        notebook.metadata[STAMP][COLAB_ID] = source_hash(source)
+    if COLAB_ID in notebook.metadata.get(OUTPUTS_OF, {}):
+        notebook.metadata[OUTPUTS_OF][COLAB_ID] = source_hash(source)
     # The book leaves the cell out, Colab folds it into its title.
     cell.metadata = nbformat.from_dict({"tags": ["remove-cell"], "cellView": "form"})
     notebook.cells.insert(min(1, len(notebook.cells)), cell)
@@ -130,7 +124,9 @@ def normalise(notebook, slug):
         raise ValueError(f"{slug}: the first cell must be Markdown and begin with '# Title'")
     set_colab_cell(notebook)
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
-    metadata |= {STAMP: notebook.metadata[STAMP]} if STAMP in notebook.metadata else {}
+    metadata |= (
+        {OUTPUTS_OF: notebook.metadata[OUTPUTS_OF]} if OUTPUTS_OF in notebook.metadata else {}
+    )
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict(
             {key: cell.metadata[key] for key in CELL_KEYS if cell.metadata.get(key)}
@@ -148,6 +144,12 @@ def normalise(notebook, slug):
 
 def text(notebook):
     """Return the notebook as the text of its file, one form for one content."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # nbformat cuts only text/* into lines; a digest is cut too, for a diff to be read.
+            if isinstance(digest := output.get("data", {}).get(DIGEST), str):
+                output.data[DIGEST] = digest.splitlines(keepends=True)
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
