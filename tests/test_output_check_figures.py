@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
 
-from helpers.digest import MIME, figure_digest, register
-from tests.output_check import Comparison, Tolerance
+from output_check.compare import Comparison, Tolerance
+from output_check.digest import figure_digest, load_ipython_extension
+from output_check.digest_text import parse, write
+from tools.stored import DIGEST
 
 
 def learning_curves(epochs=300):
@@ -97,7 +100,7 @@ CHANGES = {
 
 def differences(one, two):
     comparison = Comparison(Tolerance())
-    comparison.entry(one, two, "figure")
+    comparison.compare_digests(one, two, "figure")
     return comparison.problems
 
 
@@ -126,12 +129,45 @@ def test_a_movement_within_the_tolerance_agrees(reference):
     assert not differences(reference, figure_digest(figure))
 
 
-def test_the_digest_is_small_plain_json(reference):
+def exact(digest):
+    """Return a digest as text that tells 1 from 1.0, whatever the order of its entries."""
+    return json.dumps(digest, sort_keys=True)
+
+
+def test_the_text_of_a_digest_is_small_and_says_everything(reference):
     figures = [reference, figure_digest(many_images(100)), figure_digest(in_space())]
-    for digest in figures:
-        text = json.dumps(digest, allow_nan=False)
-        assert json.loads(text) == digest
+    for digest in [{"matplotlib": "3.11", **digest} for digest in figures]:
+        text = write(digest)
+        assert exact(parse(text)) == exact(digest)
         assert len(text) < 40_000
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        {"size": [7.0, 4.0]},
+        {"axes": [{}, {"artists": [{"kind": "Line2D", "n": 0}]}]},
+        {"texts": ["a\nb: {c}\u2028"], "axes": [{"titles": ["axes: {}"]}]},
+        {"kind": "latent explorer", "codes": 5, "codes of each class": {"Coat": 1}, "low": [-1.5]},
+        {"kind": "explorer"},
+    ],
+)
+def test_a_digest_is_read_back_as_it_was(digest):
+    assert exact(parse(write(digest))) == exact(digest)
+
+
+def test_a_change_of_one_thing_changes_one_line(reference):
+    figure = learning_curves()
+    shift(left(figure).lines[1], 0, 300, 1.1)
+    before, after = (write(digest).split("\n") for digest in (reference, figure_digest(figure)))
+    changed = [old for old, new in zip(before, after, strict=True) if old != new]
+    assert len(changed) == 1
+    assert changed[0].startswith('  Line2D: {"label":"validation"')
+
+
+def test_a_name_that_could_not_be_read_back_is_an_error():
+    with pytest.raises(ValueError, match="a colon"):
+        write({"kind": "explorer", "a: b": 1})
 
 
 def many_images(count):
@@ -174,11 +210,35 @@ def test_an_unusual_figure_has_a_digest():
     json.dumps(figure_digest(figure), allow_nan=False)
 
 
-def test_a_displayed_figure_carries_its_digest():
-    from IPython.core.interactiveshell import InteractiveShell
-
+def displayed(thing):
+    """Return what a kernel of `make run` sends when it displays something, by MIME type."""
     shell = InteractiveShell()
-    register(shell)
-    register(shell)
-    data, _ = shell.display_formatter.format(learning_curves())
-    assert data[MIME]["axes"]
+    load_ipython_extension(shell)
+    load_ipython_extension(shell)
+    data, _ = shell.display_formatter.format(thing)
+    return data
+
+
+def test_a_displayed_figure_carries_its_digest(reference):
+    digest = parse(displayed(learning_curves())[DIGEST])
+    assert digest.pop("matplotlib")
+    assert exact(digest) == exact(reference)
+
+
+def test_a_displayed_explorer_carries_its_digest():
+    class Explorer:
+        __module__ = "helpers.explorers"
+        digest = {"kind": "explorer", "codes": 3}  # noqa: RUF012
+
+        def _repr_html_(self):
+            return "<div></div>"
+
+    data = displayed(Explorer())
+    assert parse(data[DIGEST]) == Explorer.digest
+    assert data["text/html"] == "<div></div>"
+
+
+def test_nothing_else_carries_a_digest():
+    hasher = type("Hasher", (), {"digest": lambda self: b""})
+    for thing in (1, "text", hasher()):
+        assert DIGEST not in displayed(thing)
