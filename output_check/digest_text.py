@@ -33,16 +33,15 @@ def parse(text):
         ValueError: the text is no digest.
     """
     first, *lines = text.split("\n")
-    kind, content = _read(first)
+    kind, _ = _read(first)
     if kind != "figure":
         return {"kind": kind} | dict(_read(line.removeprefix(INDENT)) for line in lines)
-    digest = content
+    digest = _entries(first)
     for line in lines:
-        kind, content = _read(line.removeprefix(INDENT))
-        if not isinstance(content, dict) or not isinstance(digest, dict):
-            raise ValueError(f"no entries: {line[:60]!r}")
+        content = _entries(line)
         if line.startswith(INDENT) and "axes" in digest:
-            digest["axes"][-1].setdefault("artists", []).append({"kind": kind} | content)
+            artist = {"kind": _read(line.removeprefix(INDENT))[0]} | content
+            digest["axes"][-1].setdefault("artists", []).append(artist)
         elif line.startswith("axes:"):
             digest.setdefault("axes", []).append(content)
         else:
@@ -67,3 +66,11 @@ def _read(line):
     if not colon:
         raise ValueError(f"no colon: {line[:60]!r}")
     return words, json.loads(content) if content else None
+
+
+def _entries(line):
+    """Return what stands after the colon, which must be the entries of a dict."""
+    _, content = _read(line)
+    if not isinstance(content, dict):
+        raise ValueError(f"no entries: {line[:60]!r}")
+    return content

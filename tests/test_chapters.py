@@ -374,6 +374,14 @@ def test_normalising_leaves_sources_outputs_and_counts_alone():
         )
 
 
+def test_a_digest_is_stored_line_by_line():
+    notebook = good_chapter()
+    notebook.cells[4].outputs[0].data[DIGEST] = "figure: {}\naxes: {}\n  Line2D: {}"
+    lines = [line.strip() for line in text(notebook).splitlines() if "Line2D" in line]
+    assert lines == ['"  Line2D: {}"']
+    assert nbformat.reads(text(notebook), as_version=4) == notebook
+
+
 def test_new_cells_get_readable_ids_that_stay():
     notebook = good_chapter()
     notebook.cells.insert(3, new_markdown_cell("## A new section"))

@@ -451,7 +451,14 @@ def test_what_is_printed_on_the_fallback_data_is_left_out(tiny):
 
 
 def test_a_digest_that_cannot_be_read_is_a_flaw(tiny):
-    for text in ("", "figure: {", "figure: {}\n  Line2D: {}", "figure: {}\naxes: 1", "axes"):
+    for text in (
+        "",
+        "figure: 1",
+        "figure: {",
+        "figure: {}\n  Line2D: {}",
+        "figure: {}\naxes: 1",
+        "axes",
+    ):
         notebook = copy.deepcopy(tiny)
         cell = code_cells(notebook)[4]
         cell.outputs[0].data[DIGEST] = text

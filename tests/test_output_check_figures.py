@@ -2,6 +2,7 @@
 
 import json
 
+import nbformat
 import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from output_check.compare import Comparison, Tolerance
 from output_check.digest import figure_digest, load_ipython_extension
 from output_check.digest_text import parse, write
+from tools.kernel import start_kernel
 from tools.stored import DIGEST
 
 
@@ -223,6 +225,18 @@ def test_a_displayed_figure_carries_its_digest(reference):
     digest = parse(displayed(learning_curves())[DIGEST])
     assert digest.pop("matplotlib")
     assert exact(digest) == exact(reference)
+
+
+def test_a_reader_gets_figures_without_digests(tmp_path):
+    source = (
+        "from helpers import set_up\nfrom matplotlib.figure import Figure\n"
+        "set_up()\nfigure = Figure()\nfigure.subplots()\nfigure"
+    )
+    cell = nbformat.v4.new_code_cell(source)
+    with start_kernel(tmp_path) as kernel:
+        list(kernel.run(nbformat.v4.new_notebook(cells=[cell])))
+    (output,) = cell.outputs
+    assert set(output.data) == {"image/png", "text/plain"}
 
 
 def test_a_displayed_explorer_carries_its_digest():
