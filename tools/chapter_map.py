@@ -94,7 +94,7 @@ def draw(chapters):
     width = WIDTH - left - 1
     lines = [
         f'<svg class="chapter-map" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{WIDTH}" style="display: block; max-width: 100%; height: auto" '
+        f'width="{WIDTH}" style="display: block; max-width: 100%; height: auto; margin: 1rem 0" '
         'role="group" aria-label="What builds on what">',
         f'<g fill="currentColor" font-size="{FONT - 2}" font-weight="650">',
         *(f'<text x="{left}" y="{y}">{html.escape(words)}</text>' for words, y in captions),
