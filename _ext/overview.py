@@ -19,7 +19,7 @@ def chapter_list(page, book):
     place = nodes.container(classes=["chapter-list"])
     for part, group in itertools.groupby(book, key=lambda chapter: chapter.part):
         if part != book[0].part or part != book[-1].part:  # one part alone needs no name
-            place += nodes.rubric("", part, **{"heading-level": 3})
+            place += nodes.rubric("", part, level=3)
         for chapter in group:
             lines = [chapters.link(chapter), chapter.sentence, f"{chapters.times(chapter)}."]
             entry = page.parse_text_to_nodes("\n\n".join(lines))

@@ -11,7 +11,7 @@ import textwrap
 WIDTH, HEIGHT, GAP = 380, 46, 14  # of the drawing, of a box, between boxes; in pixels
 CAPTION = 34  # height of a part's caption
 STEP, BEND = 16, 6  # between two lines on the left side; radius of their corners
-FONT, LETTER = 16, 8.4  # size, and the room that a letter takes on average
+FONT, LETTER = 16, 9  # size, and the room that a letter takes in a wide font
 
 
 def prerequisites(chapters):
