@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -182,6 +183,10 @@ BOOKS = {
     "crossing": made_up(a="", b="", c="a", d="b", e="a b", f="c d e", g="a f"),
     "upwards": made_up(a="c", b="a", c=""),
     "elsewhere": made_up(a="not-in-the-book", b="a"),
+    "parts": [
+        replace(chapter, part=f"Part & {number // 2}")
+        for number, chapter in enumerate(made_up(a="", b="a", c="a", d="b"))
+    ],
 }
 
 
@@ -226,6 +231,13 @@ def test_the_map_fits_its_frame(book):
             # Nine pixels a letter are ample at this size.
             assert float(line["x"]) + 9 * len(line.text) < width
     assert ends[-1] <= height
+    captions = [text for text in svg("text") if not text.find_parent("a")]
+    parts = list(dict.fromkeys(chapter.part for chapter in book))
+    assert [text.text for text in captions] == (parts if len(parts) > 1 else [])
+    for text in captions:
+        above = [float(box["y"]) + float(box["height"]) for box in svg("rect")]
+        assert not any(end - chapter_map.HEIGHT < float(text["y"]) < end + 12 for end in above)
+        assert any(0 < end - chapter_map.HEIGHT - float(text["y"]) < 20 for end in above)
 
 
 def test_the_map_in_words():
