@@ -115,7 +115,7 @@ def draw(chapters):
             for row, part in enumerate(title)
         )
         lines.append(
-            f'<a href="{chapter.slug}.html"><rect x="{left}" '
+            f'<a href="{chapter.slug}.html" style="text-decoration: none"><rect x="{left}" '
             f'y="{tops[chapter.slug]}" width="{width}" height="{HEIGHT}" rx="7" '
             f'fill="transparent" stroke="currentColor"/><text>{words}</text></a>'
         )

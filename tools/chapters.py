@@ -19,6 +19,7 @@ EXERCISE = re.compile(
     re.MULTILINE,
 )
 TIME = re.compile(r"(\d+) minutes to read, about (\d+) seconds to run")
+SPACE = "\N{NO-BREAK SPACE}"
 LINK = re.compile(r"\]\(([\w-]+)\.ipynb\)")
 
 
@@ -167,11 +168,14 @@ def table(*rows):
 
 
 def times_table(chapters):
-    """Return the table of the chapters' times and prerequisites, in Markdown."""
+    """Return the table of the chapters' times and prerequisites, in Markdown.
+
+    Times share a column, so that the table fits a phone.
+    """
     return table(
-        ("chapter", "minutes to read", "seconds to run", "your students need"),
-        ("---", "--:", "--:", "---"),
-        *((link(c), str(c.minutes), str(c.seconds), c.needs) for c in chapters),
+        ("chapter", "to read, to run", "your students need"),
+        ("---", "---", "---"),
+        *((link(c), f"{c.minutes}{SPACE}min, {c.seconds}{SPACE}s", c.needs) for c in chapters),
     )
 
 
@@ -182,7 +186,7 @@ def exercises_table(chapters):
         ("---", "---"),
         *(
             (
-                f"{link(chapter)}, {exercise.number} ({'★' * exercise.stars})",
+                f"{link(chapter)}, {exercise.number}{SPACE}({'★' * exercise.stars})",
                 f"{exercise.kind[0].upper()}{exercise.kind[1:]}: {exercise.purpose}",
             )
             for chapter in chapters
