@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import imagesize
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from sphinx.transforms import SphinxTransform
 
 CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
@@ -119,34 +118,6 @@ def name_folded_cells(app, doctree):
         code = next(iter(cell.findall(nodes.literal_block)), None)
         if code and (title := re.match(r"#\s?@title (.+)", code.astext())):
             cell["prompt_show"] = cell["prompt_hide"] = title[1].strip()
-
-
-class ChapterList(Directive):
-    """The chapters of the table of contents, each with its own sentence and time."""
-
-    def run(self):
-        """Leave a place that `fill_chapter_list` fills when all the pages are known."""
-        return [nodes.container(classes=["chapter-list"])]
-
-
-def fill_chapter_list(app, doctree, docname):
-    """Write the list of chapters: title with link, description, time."""
-    for place in doctree.findall(lambda n: isinstance(n, nodes.container)):
-        if "chapter-list" not in place["classes"]:
-            continue
-        for chapter in app.env.toctree_includes.get(app.config.root_doc, []):
-            if not app.env.doc2path(chapter).endswith(".ipynb"):
-                continue
-            data = app.env.metadata[chapter]
-            title = nodes.paragraph(classes=["chapter-list-title"])
-            link = nodes.reference(
-                refuri=app.builder.get_relative_uri(docname, chapter), internal=True
-            )
-            link.append(nodes.Text(app.env.titles[chapter].astext()))
-            title.append(link)
-            place.append(title)
-            place.append(nodes.paragraph(text=data.get("og:description", "")))
-            place.append(nodes.paragraph(text=data.get("time", ""), classes=["chapter-list-time"]))
 
 
 def write_all(app, env):
@@ -302,11 +273,9 @@ def setup(app):
     app.add_transform(Callouts)
     app.add_transform(LinesBreakWell)
     app.connect("config-inited", configure, priority=100)
-    app.add_directive("chapter-list", ChapterList)
     app.connect("doctree-read", describe)
     app.connect("doctree-read", name_folded_cells)
     app.connect("env-updated", write_all)
-    app.connect("doctree-resolved", fill_chapter_list)
     # After the theme's own handlers, which set some of the same names.
     app.connect("html-page-context", complete_page, priority=900)
     # After a change here, no page is taken from the cache of an earlier build.

@@ -13,7 +13,7 @@ from itertools import pairwise
 import nbformat
 from markdown_it import MarkdownIt
 
-from tools.chapters import ROOT
+from tools.chapters import EXERCISE, ROOT
 from tools.normalise import COLAB_ID, colab_source, normalise, text
 from tools.stored import code_cells, reasons_not_to_store
 
@@ -184,13 +184,24 @@ def quiz(chapter):
             )
 
 
+def exercise_form(chapter):
+    """An exercise says at its start what to do and what it is for; the page for teachers lists it."""
+    for cell in chapter.markdown:
+        for start in re.finditer(r"^\*\*Exercise\b.*", cell.source, re.M):
+            if not EXERCISE.match(cell.source, start.start()):
+                yield (
+                    "an exercise begins as in '**Exercise 1 (★, short code): what it is for.** Words', "
+                    f"not {start[0][:60]!r}"
+                )
+
+
 def exercises(chapter):
     """Exercises 1..n, ★ to ★★★, each followed by its folded solution, which shows a result."""
     found = []  # [number, stars, the code cells up to the next exercise]
     for cell in chapter.cells:
         if cell.cell_type == "markdown":
-            for number, stars in re.findall(r"\*\*Exercise (\d+) \((★+)\)\.\*\* \S", cell.source):
-                found.append((int(number), len(stars), []))
+            for match in EXERCISE.finditer(cell.source):
+                found.append((int(match["number"]), len(match["stars"]), []))
         elif found:
             found[-1][2].append(cell)
     if [number for number, *_ in found] != list(range(1, len(found) + 1)) or not found:
@@ -368,6 +379,7 @@ RULES = [
     further_reading,
     predictions,
     quiz,
+    exercise_form,
     exercises,
     executed,
     outputs,

@@ -36,12 +36,6 @@ def test_table_of_contents():
     assert len(files) == len(set(files))
 
 
-def test_readme_lists_every_chapter():
-    readme = (ROOT / "README.md").read_text()
-    for slug in SLUGS:
-        assert f"(chapters/{slug}.ipynb)" in readme, f"README.md does not list {slug}"
-
-
 def test_figures_have_names_and_alt_texts_of_their_own():
     """Labels are one name space in the book, and an alt text that serves twice describes nothing."""
     seen = {}
@@ -95,7 +89,7 @@ A lot.
     f"<details>\n<summary>Question {n} with <em>stress</em>?</summary>\n\nAnswer {n}, $x^{n}$.\n\n</details>"
     for n in (1, 2, 3)
 )
-EXERCISES = "## Exercises\n\n**Exercise 1 (★).** Do it. Expected: 1."
+EXERCISES = "## Exercises\n\n**Exercise 1 (★, short code): a first step.** Do it. Expected: 1."
 READING = """\
 ## Further reading
 
@@ -244,11 +238,17 @@ MUTANTS = {
             6, "<summary>Question 2 with <em>stress</em>?</summary>", "Question 2"
         ),
     },
+    "exercise_form": {
+        "without a purpose": replace(7, ": a first step", ""),
+        "without what to do": replace(7, ", short code", ""),
+        "no words after the heading": replace(7, " Do it. Expected: 1.", ""),
+        "one of two in another form": put(7, "**Exercise 2.** Do more."),
+    },
     "exercises": {
-        "none": replace(7, "**Exercise 1 (★).** ", ""),
+        "none": replace(7, "**Exercise 1 (★, short code): a first step.** ", ""),
         "numbered from 2": replace(7, "Exercise 1", "Exercise 2"),
-        "too hard": replace(7, "(★)", "(★★★★)"),
-        "starts hard": replace(7, "(★)", "(★★)"),
+        "too hard": replace(7, "(★", "(★★★★"),
+        "starts hard": replace(7, "(★", "(★★"),
         "no solution": delete(8),
         "solution not titled": replace(8, "# @title Solution 1\n", ""),
         "solution of another": replace(8, "Solution 1", "Solution 2"),

@@ -8,7 +8,6 @@ import yaml
 
 from tools import retarget
 from tools.normalise import ROOT, repository_url
-from tools.run import chapters
 
 URL = repository_url()
 
@@ -36,14 +35,14 @@ def test_every_file_names_the_repository_of_the_settings(tmp_path):
     assert {path.name: path.read_text() for path in retarget.files(tmp_path)} == before
 
 
-def test_the_readme_has_a_badge_of_this_repository_for_every_chapter():
+def test_the_readme_leads_to_this_repository_in_colab_and_to_the_list_of_chapters():
     readme = (ROOT / "README.md").read_text()
-    name = URL.removeprefix("https://github.com/")
-    for path in chapters():
-        address = f"https://colab.research.google.com/github/{name}/blob/main/chapters/{path.name}"
-        assert address in readme, (
-            f"no Colab badge for {path.stem}; or run 'make retarget URL={URL}'"
-        )
+    owner, name = URL.removeprefix("https://github.com/").split("/")
+    for address in (
+        f"(https://colab.research.google.com/github/{owner}/{name}/blob/main)",
+        f"(https://{owner.lower()}.github.io/{name}/chapters/intro.html#the-chapters)",
+    ):
+        assert address in readme, f"README.md lacks {address}; or run 'make retarget URL={URL}'"
 
 
 @pytest.mark.parametrize(
