@@ -113,7 +113,7 @@ def describe_digest_line(row):
     keys = {path.split(".")[0] for path in old | new if old.get(path) != new.get(path)}
     moved = [abs(number.values[1] - number.values[0]) for number in row.numbers]
     far = f" ({len(moved)} numbers, by {max(moved):.3g} at most)" if moved else ""
-    return f"{name}: {', '.join(sorted(keys))}{far}"
+    return f"{name}: {', '.join(key for key in sorted(keys) if not key.isdigit())}{far}"
 
 
 def compare_outputs(old, new):
