@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book test run serve lab bench lighthouse lock retarget format clean
+.PHONY: help book test check changes run serve lab bench lighthouse lock retarget format clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,12 @@ test: $(STAMP) book  ## run every check: code, chapters' structure, stored outpu
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile  # one training keeps less than two cores busy
+
+check: $(STAMP)  ## after a change of prose: form, rules and page (one: make check CHAPTER=tied-weights)
+	@$(BIN)/python -m output_check.check $(CHAPTER)
+
+changes: $(STAMP)  ## show every output that differs from main, old and new (another: make changes BASE=v1.0.0)
+	@$(BIN)/python -m tools.changes $(BASE)
 
 run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear-autoencoder)
 	$(BIN)/python -m tools.run $(CHAPTER)

@@ -1,0 +1,102 @@
+"""`make check` passes a good chapter, and says what is wrong with a broken one, and where."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.normalise import text
+
+ROOT = Path(__file__).resolve().parents[1]
+HANG = 900  # seconds; a guard and no measure
+
+
+def check(folder, *slugs):
+    """Run the check of a copy of the book; return its exit status and what it printed."""
+    result = subprocess.run(
+        [sys.executable, "-m", "output_check.check", *slugs],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+def change(folder, slug, kind, change_source):
+    """Change the first Markdown or code cell of a chapter that `change_source` changes."""
+    path = folder / "chapters" / f"{slug}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells[2:]:
+        if cell.cell_type == kind and (source := change_source(cell.source)) != cell.source:
+            cell.source = source
+            break
+    path.write_text(text(notebook), encoding="utf-8")
+    return cell.id
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A copy of the book with a flaw of each kind, each in a chapter of its own, checked once.
+
+    Returns the folder, the cells' ids by kind of flaw, and what the check printed.
+    """
+    folder = tmp_path_factory.mktemp("check") / "book"
+    ignored = shutil.ignore_patterns(".*", "_build", "tests", "*.egg-info")
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    cells = {
+        "rule": change(
+            folder, "tied-weights", "markdown", lambda s: s.replace("## Take-aways", "## Lessons")
+        ),
+        "stale": change(folder, "greedy-training", "code", lambda s: f"{s}\nstale = 1"),
+        "format": change(folder, "stacked-autoencoder", "code", lambda s: f"{s}\nx=1"),
+        "link": change(
+            folder,
+            "linear-autoencoder",
+            "markdown",
+            lambda s: f"{s}\n\nSee [there](tied-weights.ipynb#no-such-place).\n\n##### Too deep",
+        ),
+    }
+    status, said = check(folder)
+    assert status == 1
+    return folder, cells, said
+
+
+def test_each_flaw_is_named_with_its_place(broken):
+    _, cells, said = broken
+    lines = said.splitlines()
+
+    def line_with(*words):
+        return any(all(word in line for word in words) for line in lines)
+
+    assert line_with("tied-weights: headings: the last sections must be")
+    assert line_with(f"greedy-training: code cell {cells['stale']!r} was edited", "make run")
+    assert line_with("chapters/stacked-autoencoder.ipynb:cell", "would be reformatted")
+    assert line_with("chapters/linear-autoencoder.ipynb, cell", cells["link"], "no-such-place")
+    assert "generative-models" not in said
+    assert "ok:" not in said
+
+
+def test_one_chapter_answers_for_itself_only(broken):
+    status, said = check(broken[0], "generative-models")
+    assert status == 0, said
+    assert said.startswith("ok: generative-models, ")
+
+
+def test_a_warning_is_shown_again_by_the_next_check(broken):
+    status, said = check(broken[0], "linear-autoencoder")
+    assert status == 1
+    assert "[myst.header]" in said  # of the phase of reading, which Sphinx skips if nothing changed
+    assert "[myst.xref_missing]" in said  # of the phase of writing
+
+
+def test_no_such_chapter(broken):
+    status, said = check(broken[0], "no-such-chapter")
+    assert status == 1
+    assert said == "No such chapter in _toc.yml: no-such-chapter\n"
