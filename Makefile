@@ -1,6 +1,7 @@
 # The book's commands; `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 # A run must not depend on the number of cores it finds; warnings of libraries are not the reader's.
 export PYTHONHASHSEED := 0
@@ -35,7 +36,7 @@ run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear
 	$(BIN)/python -m tools.run $(CHAPTER)
 
 serve: book  ## serve the built book on http://127.0.0.1:8000
-	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+	$(BIN)/python -m tools.serve --port $(PORT)
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
