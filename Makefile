@@ -1,6 +1,7 @@
 # The book's commands; `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 # A run must not depend on the number of cores it finds; warnings of libraries are not the reader's.
 export PYTHONHASHSEED := 0
@@ -13,12 +14,12 @@ help:  ## list the commands
 
 # Stamped with the lock's content: a changed lock rebuilds the environment, a touched one does not.
 # (macOS has shasum.)
-STAMP := .venv/$(shell { sha256sum requirements.lock || shasum -a 256 requirements.lock; } 2>/dev/null | cut -c1-12)
+STAMP := .venv/$(shell { sha256sum requirements.txt || shasum -a 256 requirements.txt; } 2>/dev/null | cut -c1-12)
 $(STAMP):
 	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11 to 3.13 is needed; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13")'
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
@@ -41,7 +42,7 @@ run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear
 	$(BIN)/python -m tools.run $(CHAPTER)
 
 serve: book  ## serve the built book on http://127.0.0.1:8000
-	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+	$(BIN)/python -m tools.serve --port $(PORT)
 
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
@@ -53,10 +54,10 @@ bench: $(STAMP)  ## time the training and the chapters on an idle machine (half 
 lighthouse: book  ## measure the built pages on a simulated phone (needs Node.js and Chromium)
 	$(BIN)/python -m tools.lighthouse
 
-lock:  ## update requirements.lock (needs uv)
+lock:  ## update requirements.txt (needs uv)
 	uv pip compile pyproject.toml --extra cpu --group notebook --group book --group test \
 	  --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.lock
+	  --no-emit-index-url --no-emit-find-links --no-header --quiet -o requirements.txt
 
 format: $(STAMP)  ## format the code, and normalise the notebooks without running them
 	$(BIN)/ruff check --fix .

@@ -15,7 +15,7 @@ URL = repository_url()
 def copy_book(folder):
     """Copy what the command reads and rewrites."""
     for path in retarget.files():
-        (folder / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        (folder / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path.relative_to(ROOT))
     return folder
 

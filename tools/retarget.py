@@ -12,7 +12,16 @@ from tools import normalise
 from tools.normalise import ROOT, repository_url
 
 # Text that names the repository. The notebooks' set-up cells are generated, not replaced.
-FILES = ("README.md", "CITATION.cff", "CONTRIBUTING.md", "pyproject.toml", "_config.yml")
+FILES = (
+    ".github/ISSUE_TEMPLATE/config.yml",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSES.md",
+    "README.md",
+    "_config.yml",
+    "pyproject.toml",
+)
 ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 
 
