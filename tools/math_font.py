@@ -1,0 +1,82 @@
+"""The font of the book's formulas: STIX Two Math, cut down to what they draw.
+
+Without a math font, browsers draw sums, roots and fences too small. The whole one is half a
+megabyte and comes from the wheel `ziamath`; what the book needs of it is a thirtieth of that.
+"""
+
+import html
+import re
+from importlib.resources import as_file, files
+from unicodedata import normalize
+
+from fontTools import subset
+
+# Browsers draw a letter that is alone in <mi> as one of these: Latin, then Greek.
+ITALIC = [chr(code) for code in (0x210E, *range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C))]
+UNDRAWN = "\N{FUNCTION APPLICATION}\N{VARIATION SELECTOR-1}"
+
+
+def characters(mathml):
+    """Return the characters that a browser draws for formulas.
+
+    Args:
+        mathml: Formulas as MathML, as many as there are, in one text.
+
+    Returns:
+        A set of characters: those in the text, the italic letters that browsers put in the place
+        of a letter that is alone in <mi>, and the root, which stands in no text.
+    """
+    alone = {normalize("NFKC", letter) for letter in re.findall("<mi>(.)</mi>", mathml)}
+    italic = {letter for letter in ITALIC if normalize("NFKC", letter) in alone}
+    text = set(html.unescape(re.sub("<[^>]*>", "", mathml)))
+    return (text | italic | set("√" if "<msqrt" in mathml else "")) - set(UNDRAWN)
+
+
+def write_font(drawn, path):
+    """Write a font with some characters in all their sizes; the same ones give the same file.
+
+    Args:
+        drawn: The characters, a set.
+        path: Where to write the font, as WOFF2. It keeps its names, which state its licence.
+
+    Returns:
+        The characters that the whole font lacks, a set.
+    """
+    # The layout features (Firefox takes heavier exponents from them) would double the file.
+    options = subset.Options(flavor="woff2", hinting=False, name_IDs=["*"], layout_features=[])
+    with as_file(files("ziamath.fonts") / "STIXTwoMath-Regular.ttf") as whole:
+        font = subset.load_font(whole, options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(text="".join(drawn))
+    subsetter.subset(font)
+    narrow_roots(font)
+    lower_prime(font)
+    subset.save_font(font, path, options)
+    return {character for character in drawn if ord(character) not in font.getBestCmap()}
+
+
+def narrow_roots(font):
+    """Make every root as wide as the smallest.
+
+    Behind each of them, Chromium leaves the room that the widest would take: it looks like a space.
+    """
+    width, _ = font["hmtx"].metrics.get("uni221A", (0, 0))
+    for name in font.getGlyphOrder():
+        if name.startswith("uni221A."):
+            reshape(font, name, width / font["hmtx"][name][0], 1, 0)
+
+
+def lower_prime(font):
+    """Let a prime begin near the line, and larger: set as an exponent, it is small and raised."""
+    if name := font.getBestCmap().get(ord("′")):
+        reshape(font, name, 1.3, 1.3, -450)
+
+
+def reshape(font, name, across, along, up):
+    """Scale a glyph across and along, then move it up (in thousandths of the font's size)."""
+    glyph, (advance, _) = font["glyf"][name], font["hmtx"][name]
+    glyph.coordinates.scale((across, along))
+    glyph.coordinates.translate((0, up))
+    glyph.coordinates.toInt()
+    glyph.recalcBounds(font["glyf"])
+    font["hmtx"][name] = round(advance * across), glyph.xMin
