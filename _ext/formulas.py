@@ -16,7 +16,7 @@ FONT = "_static/formulas.woff2"
 
 def convert(latex, displayed):
     r"""Return a formula as HTML: MathML, then the text of \tag{...} as a number."""
-    latex, number = re.fullmatch(r"(.*?)(?:\\tag\{(.*)\})?\s*", latex, re.DOTALL).groups()
+    latex, number = re.fullmatch(r"(.*?)(?:\\tag\{([^{}]*)\})?\s*", latex, re.DOTALL).groups()
     converter = LatexToMathML(continue_on_error=True, fancy_error=False)
     mathml = converter.convert_with_local_state(latex, displaystyle=displayed)
     return mathml + (f'<span class="eqno">({number})</span>' if number else "")
@@ -52,7 +52,7 @@ def add_font(app, error):
 def setup(app):
     """Take the place of Sphinx's own writers of formulas, which leave the work to a script."""
     app.add_html_math_renderer("mathml", (write, None), (write, None))
-    app.config.html_static_path.append("_ext/formulas.css")
+    app.config.html_static_path.append(str(Path(__file__).with_suffix(".css")))
     app.connect("html-page-context", link_style)
     app.connect("build-finished", add_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,7 +6,7 @@ megabyte and comes from the wheel `ziamath`; what the book needs of it is a thir
 
 import html
 import re
-from importlib.resources import as_file, files
+from importlib.metadata import distribution
 from unicodedata import normalize
 
 from fontTools import subset
@@ -44,32 +44,40 @@ def write_font(drawn, path):
     """
     # The layout features (Firefox takes heavier exponents from them) would double the file.
     options = subset.Options(flavor="woff2", hinting=False, name_IDs=["*"], layout_features=[])
-    with as_file(files("ziamath.fonts") / "STIXTwoMath-Regular.ttf") as whole:
-        font = subset.load_font(whole, options)
+    whole = distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")
+    font = subset.load_font(whole, options)
+    missing = drawn - set(map(chr, font.getBestCmap()))
+    narrow_tall_sizes(font)
+    lower_prime(font)
     subsetter = subset.Subsetter(options)
     subsetter.populate(text="".join(drawn))
     subsetter.subset(font)
-    narrow_roots(font)
-    lower_prime(font)
     subset.save_font(font, path, options)
-    return {character for character in drawn if ord(character) not in font.getBestCmap()}
+    return missing
 
 
-def narrow_roots(font):
-    """Make every root as wide as the smallest.
+def narrow_tall_sizes(font):
+    """Make no size of a root or a fence much wider than its smallest.
 
-    Behind each of them, Chromium leaves the room that the widest would take: it looks like a space.
+    Chromium gives each of them the room that the widest would take, which looks like a space.
     """
-    width, _ = font["hmtx"].metrics.get("uni221A", (0, 0))
-    for name in font.getGlyphOrder():
-        if name.startswith("uni221A."):
-            reshape(font, name, width / font["hmtx"][name][0], 1, 0)
+    sizes = font["MATH"].table.MathVariants
+    for name, construction in zip(
+        sizes.VertGlyphCoverage.glyphs, sizes.VertGlyphConstruction, strict=True
+    ):
+        if not construction.GlyphAssembly:  # a sum, say, which has two sizes and does not stretch
+            continue
+        limit = 1.1 * font["hmtx"][name][0]
+        larger = [size.VariantGlyph for size in construction.MathGlyphVariantRecord]
+        for part in {*larger, *(part.glyph for part in construction.GlyphAssembly.PartRecords)}:
+            advance, _ = font["hmtx"][part]
+            if advance > limit and not font["glyf"][part].isComposite():  # as ∛ is, of √
+                reshape(font, part, limit / advance, 1, 0)
 
 
 def lower_prime(font):
     """Let a prime begin near the line, and larger: set as an exponent, it is small and raised."""
-    if name := font.getBestCmap().get(ord("′")):
-        reshape(font, name, 1.3, 1.3, -450)
+    reshape(font, font.getBestCmap()[ord("′")], 1.3, 1.3, -450)
 
 
 def reshape(font, name, across, along, up):
