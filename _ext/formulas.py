@@ -11,14 +11,11 @@ from sphinx.util import logging
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `tools` is
 from tools import math_font
 
-FONT = "_static/formulas.woff2"
-
 
 def convert(latex, displayed):
     r"""Return a formula as HTML: MathML, then the text of \tag{...} as a number."""
     latex, number = re.fullmatch(r"(.*?)(?:\\tag\{([^{}]*)\})?\s*", latex, re.DOTALL).groups()
-    converter = LatexToMathML(continue_on_error=True, fancy_error=False)
-    mathml = converter.convert_with_local_state(latex, displaystyle=displayed)
+    [mathml] = LatexToMathML(continue_on_error=True).convert_all([(latex, displayed)])
     return mathml + (f'<span class="eqno">({number})</span>' if number else "")
 
 
@@ -36,7 +33,7 @@ def link_style(app, pagename, templatename, context, doctree):
     """Link the style sheet where there are formulas, and load their font as early as it."""
     if "<math" in context.get("body", ""):
         app.add_css_file("formulas.css", priority=900)
-        font = context["pathto"](FONT, 1)
+        font = context["pathto"](f"_static/{math_font.NAME}", 1)
         context["metatags"] += f'<link rel="preload" href="{font}" as="font" crossorigin />\n'
 
 
@@ -44,8 +41,7 @@ def add_font(app, error):
     """Write the font of all formulas in the pages; one that lacks a character fails the build."""
     if app.builder.format == "html" and not error:
         pages = "".join(path.read_text("utf-8") for path in app.outdir.rglob("*.html"))
-        drawn = math_font.characters("".join(re.findall("<math.*?</math>", pages)))
-        if missing := math_font.write_font(drawn, app.outdir / FONT):
+        if missing := math_font.write_font(math_font.characters(pages), app.outdir / "_static"):
             logging.getLogger(__name__).warning("no font for formulas has %s", sorted(missing))
 
 

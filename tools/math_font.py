@@ -7,37 +7,40 @@ megabyte and comes from the wheel `ziamath`; what the book needs of it is a thir
 import html
 import re
 from importlib.metadata import distribution
+from pathlib import Path
 from unicodedata import normalize
 
 from fontTools import subset
 
+NAME = "formulas.woff2"
 # Browsers draw a letter that is alone in <mi> as one of these: Latin, then Greek.
 ITALIC = [chr(code) for code in (0x210E, *range(0x1D434, 0x1D468), *range(0x1D6E2, 0x1D71C))]
 UNDRAWN = "\N{FUNCTION APPLICATION}\N{VARIATION SELECTOR-1}"
 
 
-def characters(mathml):
-    """Return the characters that a browser draws for formulas.
+def characters(pages):
+    """Return the characters that a browser draws for the formulas in pages.
 
     Args:
-        mathml: Formulas as MathML, as many as there are, in one text.
+        pages: HTML with any number of formulas as MathML, a text.
 
     Returns:
         A set of characters: those in the text, the italic letters that browsers put in the place
         of a letter that is alone in <mi>, and the root, which stands in no text.
     """
+    mathml = "".join(re.findall("<math.*?</math>", pages, re.DOTALL))
     alone = {normalize("NFKC", letter) for letter in re.findall("<mi>(.)</mi>", mathml)}
     italic = {letter for letter in ITALIC if normalize("NFKC", letter) in alone}
     text = set(html.unescape(re.sub("<[^>]*>", "", mathml)))
     return (text | italic | set("√" if "<msqrt" in mathml else "")) - set(UNDRAWN)
 
 
-def write_font(drawn, path):
-    """Write a font with some characters in all their sizes; the same ones give the same file.
+def write_font(drawn, folder):
+    """Write the font with some characters in all their sizes; the same ones give the same file.
 
     Args:
         drawn: The characters, a set.
-        path: Where to write the font, as WOFF2. It keeps its names, which state its licence.
+        folder: Where to write it, as WOFF2. It keeps its names, which state its licence.
 
     Returns:
         The characters that the whole font lacks, a set.
@@ -52,7 +55,7 @@ def write_font(drawn, path):
     subsetter = subset.Subsetter(options)
     subsetter.populate(text="".join(drawn))
     subsetter.subset(font)
-    subset.save_font(font, path, options)
+    subset.save_font(font, Path(folder, NAME), options)
     return missing
 
 
