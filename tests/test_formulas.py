@@ -132,6 +132,27 @@ def test_only_pages_with_formulas_load_their_style_and_font(tmp_path):
     assert "_static/formulas." not in (app.outdir / "plain.html").read_text(encoding="utf-8")
 
 
+PARTED = """() => [...document.querySelectorAll('span.math')].filter(formula => {
+  const sign = document.createRange();
+  sign.setStart(formula.nextSibling, 0);
+  sign.setEnd(formula.nextSibling, 1);
+  return sign.getBoundingClientRect().left < formula.getBoundingClientRect().left;
+}).length"""
+
+
+def test_a_comma_stays_on_the_line_of_its_formula(tmp_path, browser):
+    """Browsers would break a line there, as behind a picture."""
+    build(tmp_path, "Words " + ", ".join([":math:`a+b`"] * 30) + ".")
+    view = browser.new_page()
+    view.goto((tmp_path / "_build" / "html" / "index.html").as_uri())
+    parted = []
+    for width in range(200, 260, 5):
+        view.evaluate("width => document.querySelector('p').style.width = `${width}px`", width)
+        parted.append(view.evaluate(PARTED))
+    view.close()
+    assert parted == [0] * 12
+
+
 @pytest.mark.parametrize(
     "latex", [r"\nosuchcommand", r"\frac{a}", r"\left( a", r"a \tag{1} \frac{b}{c}"]
 )
