@@ -163,11 +163,9 @@ def test_a_page_loads_what_it_needs_and_no_more(page):
     scripts = [tag["src"] for tag in soup(page).find_all("script", src=True)]
     unwanted = "mathjax|katex|thebe|fontawesome|searchindex"
     assert not [script for script in scripts if re.search(unwanted, script)], scripts
-    styles = [tag["href"] for tag in soup(page).find_all("link", rel="stylesheet")]
-    math = bool(soup(page).find(class_="math"))
-    assert [bool(re.search("katex", style)) for style in styles] == [False, True][: 1 + math], (
-        styles
-    )
+    fonts = [tag["href"] for tag in soup(page).find_all("link", rel="preload")]
+    formulas = soup(page).find("math")
+    assert fonts == (["../_static/formulas.woff2"] if formulas else []), fonts
 
 
 def test_the_style_sheet_keeps_what_a_page_can_use():
@@ -191,7 +189,7 @@ def test_the_style_sheet_is_small():
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_is_light(page):
-    """At most 3 MB, counted before compression, with every image and the fonts of all formulas."""
+    """At most 3 MB, counted before compression, with every image and the font of the formulas."""
     loaded = [
         (HTML / page).parent / urlsplit(address).path
         for tag, address in references(page)
@@ -200,21 +198,9 @@ def test_a_page_is_light(page):
     ]
     loaded += [HTML / name for name in re.findall(r"_static/parts/\w+\.js", str(soup(page)))]
     if soup(page).find(class_="math"):
-        loaded += (HTML / "_static" / "katex" / "fonts").iterdir()
+        loaded.append(HTML / "_static" / "formulas.woff2")
     weight = sum(path.stat().st_size for path in {HTML / page, *map(Path.resolve, loaded)})
     assert weight <= 3_000_000, f"{weight:,} bytes"
-
-
-def test_what_sets_formulas_and_what_styles_them_are_of_one_version():
-    script = (ROOT / "_ext" / "katex.min.js").read_text(encoding="utf-8")
-    style = (ROOT / "_static" / "katex" / "katex.min.css").read_text(encoding="utf-8")
-    version = re.search(r'katex-version:after\{content:"([\d.]+)"', style)[1]
-    assert f'"{version}"' in script
-    assert f"KaTeX {version} " in (ROOT / "_static" / "katex" / "LICENSE.txt").read_text()
-    fonts = re.findall(r"url\(([^)]+)\)", style)
-    assert fonts
-    for font in fonts:
-        assert (HTML / "_static" / "katex" / font).is_file(), font
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -387,13 +373,13 @@ OVERFLOW = """() => {
 }"""
 RAW_MATH = r"""() => {
   const unset = [...document.querySelectorAll('.math')].filter(e =>
-    !e.querySelector('math') || !e.querySelector('.katex-html')?.offsetWidth);
-  const wrong = [...document.querySelectorAll('.katex-error, merror')].map(e => e.textContent);
+    !e.querySelector('math')?.getBoundingClientRect().width);
+  const wrong = [...document.querySelectorAll('.math-core-error, merror')].map(e => e.textContent);
   const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
   const raw = [];
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    if (!node.parentElement.closest('pre, code, script, .katex')
+    if (!node.parentElement.closest('pre, code, script, math')
         && /\$\$|\$[^$\d\s][^$]*\$|\\\(|\\\[|\\(frac|hat|lVert|mathbb)\b/.test(node.data)) raw.push(node.data.trim());
   }
   return [...unset.map(e => e.textContent), ...wrong, ...raw];
@@ -517,15 +503,15 @@ UNREADABLE = """async () => {
   const wrong = [];
   for (const part of document.querySelectorAll('article :is(h1, h2, h3, p, li, pre, figcaption)')) {
     const box = part.getBoundingClientRect();
-    if (part.textContent.trim() && !part.closest('details:not([open]), .katex') && !box.height)
+    if (part.textContent.trim() && !part.closest('details:not([open]), math') && !box.height)
       wrong.push(part.textContent.trim().slice(0, 80));
   }
   for (const image of document.querySelectorAll('article img'))
     if (!image.complete || !image.naturalWidth || !image.getBoundingClientRect().height)
       wrong.push(image.alt || image.src);
-  for (const formula of document.querySelectorAll('.math:not(details:not([open]) *) .katex-html'))
+  for (const formula of document.querySelectorAll('.math:not(details:not([open]) *) math'))
     if (formula.getBoundingClientRect().height < 5) wrong.push(formula.textContent);
-  if (document.querySelector('.math') && !document.fonts.check('16px KaTeX_Math'))
+  if (document.querySelector('.math') && !document.fonts.check('16px "STIX Two Math"'))
     wrong.push('the font of the formulas');
   for (const control of document.querySelectorAll('.pst-js-only'))
     if (control.getBoundingClientRect().height) wrong.push(`a dead control: ${control.title}`);
@@ -555,7 +541,7 @@ def test_a_page_is_whole_without_scripts(browser, address, page):
 PAPER = {"width": 672, "height": 900}
 CUT = """(height) => {
   const cut = [];
-  for (const part of document.querySelectorAll('article :is(figure, tr, .katex-display)')) {
+  for (const part of document.querySelectorAll('article :is(figure, tr, div.math > math)')) {
     const box = part.getBoundingClientRect();
     if (box.height > height) cut.push(`higher than a sheet: ${part.textContent.trim().slice(0, 80)}`);
     if (box.right > innerWidth + 1) cut.push(`wider than a sheet: ${part.textContent.trim().slice(0, 80)}`);
