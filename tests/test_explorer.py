@@ -2,13 +2,14 @@
 
 import json
 from functools import partial
+from html.parser import HTMLParser
 
 import keras
 import numpy as np
 import pytest
 from keras import activations, layers
 
-from helpers import explorer, latent_explorer
+from helpers import explorers, latent_explorer
 
 CLASSES = ("Trouser", "Sandal", "Bag </script>")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -46,7 +47,7 @@ def shown(decoder):
 
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """Return a function that shows fragments in a page, and check the page's manners at the end."""
+    """Return a function that shows fragments in a page; at the end no page may have complained."""
     contexts, complaints = [], []
 
     def open_page(*fragments, html="<html lang=en>", body="<body>", **options):
@@ -120,9 +121,9 @@ def test_the_pointer_decodes_as_keras_does(open_page, decoder, shown):
     check_ten_points(open_page(shown.html), decoder)
 
 
-@pytest.mark.parametrize("name", explorer.ACTIVATIONS)
+@pytest.mark.parametrize("name", explorers.ACTIVATIONS)
 def test_every_activation_decodes_as_keras_does(open_page, name):
-    decoder = make_decoder(hidden=explorer.ACTIVATIONS[name], output="linear", seed=3)
+    decoder = make_decoder(hidden=explorers.ACTIVATIONS[name], output="linear", seed=3)
     for layer in decoder.layers[1:]:
         layer.kernel.assign(layer.kernel * 0.3)
     decoder.layers[-1].bias.assign(decoder.layers[-1].bias + 0.5)
@@ -416,15 +417,57 @@ def test_the_fragment_is_the_same_every_time(decoder, shown):
     assert latent_explorer(decoder, *make_codes(), CLASSES).html == shown.html
 
 
-def test_a_notebook_gets_html_a_sentence_and_the_digest(shown):
-    bundle = shown._repr_mimebundle_()
-    assert bundle["text/html"] == shown.html
-    assert bundle["text/plain"] == "Latent explorer: decoder 2-16-32-784, 300 codes"
-    digest = bundle[explorer.MIME]
-    assert json.loads(json.dumps(digest)) == digest
-    assert digest["layer sizes"] == [2, 16, 32, 784]
-    assert digest["codes of each class"] == dict.fromkeys(CLASSES, 100)
-    assert len(digest["means of decoded images"]) == 10
+def test_a_notebook_gets_html_and_a_sentence(shown):
+    assert shown._repr_html_() == shown.html
+    assert repr(shown) == "Latent explorer: decoder 2-16-32-784, 300 codes"
+    assert not hasattr(shown, "_repr_mimebundle_"), "the check adds the digest, not the explorer"
+
+
+def test_the_digest_is_json_in_words(shown):
+    assert json.loads(json.dumps(shown.digest)) == shown.digest
+    assert shown.digest["layer sizes"] == [2, 16, 32, 784]
+    assert shown.digest["codes of each class"] == dict.fromkeys(CLASSES, 100)
+    assert len(shown.digest["means of decoded images"]) == 10
+
+
+# What a class or an axis may be called. The second opens a comment in the script, which would end
+# neither at the script's end nor at the page's.
+NAMES = ("Trouser", "<!--<script>", "Bag </script><i id=stray>")
+
+
+@pytest.fixture(scope="module")
+def oddly_named(decoder):
+    codes, labels = make_codes()
+    return latent_explorer(decoder, codes, labels, NAMES, axes=NAMES[1:])
+
+
+def test_no_name_gets_out_of_the_data_in_a_browser(open_page, decoder, oddly_named):
+    page = open_page(oddly_named.html, "<p id=after>After the explorer</p>")
+    assert page.locator("#after").is_visible(), "the explorer has swallowed the page"
+    assert page.locator("#stray").count() == 0
+    assert page.locator(".le-legend button").all_inner_texts() == list(NAMES)
+    check_ten_points(page, decoder)
+
+
+def test_no_name_gets_out_of_the_data_in_a_parser(oddly_named):
+    found = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append(tag)
+
+    parser = Parser()
+    parser.feed(oddly_named.html + "<b>after</b>")
+    parser.close()
+    assert found == ["div", "style", "div", "img", "p", "script", "b"]
+    data = oddly_named.html.rpartition("latentExplorer(")[2].rpartition("</script>")[0]
+    assert "<" not in data
+
+
+def test_the_files_can_stand_in_a_page():
+    for text in (explorers.SCRIPT, explorers.STYLE):
+        assert "</" not in text
+        assert "<!--" not in text
 
 
 def test_the_digest_sees_another_decoder_and_other_codes(shown):
