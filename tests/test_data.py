@@ -348,7 +348,7 @@ def test_the_files_can_be_asked_for_alone(world):
     assert data.find_files() == world.files
     world.hosts("absent")
     (world.cache / IMAGES).unlink()
-    with pytest.raises(ConnectionError, match="could not be had"):
+    with pytest.raises(ConnectionError, match="could not be loaded"):
         data.find_files()
     assert not data.fallback_in_use()
 

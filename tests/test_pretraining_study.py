@@ -188,6 +188,6 @@ def test_a_part_that_was_computed_is_not_computed_again(tmp_path):
         calls.append(1)
         return [1, 2]
 
-    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
-    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
+    assert pretraining.load_or_compute(tmp_path, "part", compute)[0] == [1, 2]
+    assert pretraining.load_or_compute(tmp_path, "part", compute)[0] == [1, 2]
     assert len(calls) == 1
