@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from benchmarks.common import read_result
+from helpers import read_result
 from tests.chapter_rules import Chapter
 from tools.normalise import ROOT
 from tools.run import chapters
