@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student_t
 
-from studies import common, pretraining
+from helpers import read_result
+from studies import pretraining
 
 DEFINITION = pretraining.DEFINITION
 NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
@@ -19,7 +20,7 @@ NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
 
 @pytest.fixture(scope="module")
 def result():
-    return common.read_result(pretraining.NAME)
+    return read_result(pretraining.NAME)
 
 
 @pytest.fixture(scope="module")
