@@ -1,10 +1,13 @@
 """The committed results of studies and benchmarks, as chapters read them."""
 
 import json
-from importlib import resources
+from pathlib import Path
 
-# Folders of JSON files, in a checkout and where the book's helpers are installed.
-FOLDERS = ("studies.results", "benchmarks.results")
+# Beside this package in a checkout, and, with their results only, where the helpers are installed.
+# Found by place and not by import: another package called `benchmarks` must not stand in the way.
+FOLDERS = tuple(
+    Path(__file__).parents[1] / package / "results" for package in ("studies", "benchmarks")
+)
 
 
 def read_result(name):
@@ -18,14 +21,9 @@ def read_result(name):
 
     Raises:
         ValueError: there is no result of this name.
-        ModuleNotFoundError: the results are not beside the helpers.
     """
-    files = {
-        file.name.removesuffix(".json"): file
-        for folder in FOLDERS
-        for file in resources.files(folder).iterdir()
-        if file.name.endswith(".json")
-    }
+    files = {path.stem: path for folder in FOLDERS for path in folder.glob("*.json")}
     if name not in files:
-        raise ValueError(f"There is no result {name!r}. Known: {', '.join(sorted(files))}.")
+        known = ", ".join(sorted(files)) or f"none, since {FOLDERS[0].parents[1]} holds no results"
+        raise ValueError(f"There is no result {name!r}. Known: {known}.")
     return json.loads(files[name].read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ FILES = sorted(path.relative_to(ROOT) for path in ROOT.glob("[bs]*/results/*.jso
 
 
 def test_every_result_is_found_by_its_name():
-    assert {str(path.parent).replace(os.sep, ".") for path in FILES} == set(results.FOLDERS)
+    assert {ROOT / path.parent for path in FILES} == set(results.FOLDERS)
     for path in FILES:
         result = read_result(path.stem)
         assert path.stem in (result.get("study"), result.get("benchmark"))
@@ -29,6 +29,12 @@ def test_no_two_results_share_a_name():
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match=r"no result 'stackd'. Known: chapters, .*, stacked, "):
         read_result("stackd")
+
+
+def test_results_that_are_missing_are_said_to_be(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDERS", (tmp_path / "studies" / "results",))
+    with pytest.raises(ValueError, match="holds no results"):
+        read_result("stacked")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,8 @@ def test_an_installation_has_the_helpers_the_results_and_nothing_else(installed)
     assert found == helpers | set(FILES)
 
 
-def test_an_installation_reads_results_and_draws_explorers(installed, tmp_path):
+def test_an_installation_reads_results_whatever_else_is_installed(installed, tmp_path):
+    (tmp_path / "benchmarks.py").write_text("# somebody else's")
     code = (
         "import helpers, sys; from helpers import explorers\n"
         "print(helpers.__file__, helpers.read_result('stacked')['study'],"
