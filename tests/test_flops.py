@@ -1,7 +1,7 @@
 """The count of operations is TensorFlow's: that of the matrix products in a real training step."""
 
-import itertools
 import math
+import re
 
 import keras
 import pytest
@@ -30,9 +30,7 @@ def graph_flops(function, *specification):
             continue
         seen.add(op.name)
         todo += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
-        assert not {"Call", "While", "If"} & {
-            word for word in ("Call", "While", "If") if word in op.type
-        }
+        assert not re.search("Call|While|If", op.type), "a function of its own, not looked into"
         if op.type == "MatMul":
             inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
             flops += 2 * inner * math.prod(op.outputs[0].shape)
@@ -91,14 +89,6 @@ def test_a_last_smaller_batch_is_a_step_of_muon_too():
     network = training_flops(sizes, 1, optimizer="adam")
     muon = training_flops(sizes, 1, batch_size=1) - network
     assert training_flops(sizes, 10, 2, batch_size=4) == 2 * (10 * network + 3 * muon)
-
-
-def test_what_is_left_out_is_little():
-    """Units and weights, times the dozens of operations that each may take, in the book's network."""
-    sizes, batch = [784, 100, 30, 100, 784], 128
-    products = training_flops(sizes, batch, batch_size=batch, optimizer="adam")
-    weights = sum(a * b for a, b in itertools.pairwise(sizes))
-    assert 20 * (batch * sum(sizes[1:]) + weights) < 0.06 * products
 
 
 @pytest.mark.parametrize(
