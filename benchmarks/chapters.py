@@ -12,7 +12,6 @@ chapters only: `python -m benchmarks.chapters --only linear-autoencoder`.
 """
 
 import itertools
-import math
 import os
 import statistics
 import time
@@ -138,31 +137,17 @@ def network(kind, size):
     return [784, *hidden, 30, *hidden, 784]
 
 
-def operations(sizes, images, batch_size, optimizer):
-    """Return the operations of the matrix products in an epoch of training.
-
-    A weight costs a multiplication and an addition forward, for its own gradient and for its
-    input's, which the first layer does not need. Muon adds, in each step and for each matrix, five
-    iterations with products of small squares (see `helpers.training.Muon`); Adam adds none.
-    """
-    weights = [a * b for a, b in itertools.pairwise(sizes)]
-    total = images * (6 * sum(weights) - 2 * weights[0])
-    if optimizer == "muon":
-        pairs = [(min(pair), max(pair)) for pair in itertools.pairwise(sizes)]
-        steps = math.ceil(images / batch_size)
-        total += steps * sum(4 * long * short**2 + 36 * short**3 for short, long in pairs)
-    return total
-
-
 def scaling(kind, optimizer, definition):
     """Time an epoch at each size of a series; return the seconds and the two exponents."""
+    from helpers import training_flops
+
     sizes, batch_size = definition["sizes"][kind], definition["batch_size"]
     seconds, counts = [], []
     for size in sizes:
         images = size if kind == "images" else definition["images"]
         chain = network(kind, size)
         seconds.append(round(epoch_seconds(chain, images, optimizer, definition), 3))
-        counts.append(operations(chain, images, batch_size, optimizer))
+        counts.append(training_flops(chain, images, batch_size=batch_size, optimizer=optimizer))
     return {
         "kind": kind,
         "optimizer": optimizer,

@@ -1,11 +1,10 @@
 """What the benchmarks share: their command line, their result file, and how they wait their turn.
 
-A result carries a hash of the code that was measured with, `helpers/training.py` included, so
-that a test can tell when a benchmark has to be run again.
+A result carries a hash of the code that was measured, `helpers/training.py` included, by which
+`python -m benchmarks.stale` finds the benchmarks that should be run again.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -14,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from studies.common import code_only, machine, versions, write_whole
-from studies.common import read_result as read_study
+from studies.common import code_hash as hash_of
+from studies.common import machine, versions, write_whole
 
 BENCHMARKS = Path(__file__).parent
 ROOT = BENCHMARKS.parent
@@ -49,10 +48,7 @@ def arguments(description, argv=None, **further):
 
 def code_hash(name, definition):
     """Return the SHA-256 of a benchmark's settings and code and of `fit`'s, as 64 digits."""
-    files = (BENCHMARKS / f"{name}.py", ROOT / "helpers" / "training.py")
-    text = [json.dumps(definition, sort_keys=True)]
-    text += [code_only(file.read_text(encoding="utf-8")) for file in files]
-    return hashlib.sha256("\n".join(text).encode()).hexdigest()
+    return hash_of(definition, BENCHMARKS / f"{name}.py", ROOT / "helpers" / "training.py")
 
 
 def write_result(name, definition, folder, **fields):
@@ -68,9 +64,9 @@ def write_result(name, definition, folder, **fields):
     return write_whole(name, result, folder)
 
 
-def read_result(name, folder=RESULTS):
-    """Return a benchmark's committed result as a dict."""
-    return read_study(name, folder)
+def read_result(name, folder):
+    """Return the result that an earlier run has left in a folder (a Path), as a dict."""
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def fresh_process(module, *options):

@@ -25,7 +25,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.common import (
-    ROOT,
     arguments,
     code_hash,
     fresh_process,
@@ -33,6 +32,7 @@ from benchmarks.common import (
     read_result,
     write_result,
 )
+from helpers import load_images, training_flops
 
 NAME = "time_to_quality"
 SIZES = [784, 100, 30, 100, 784]
@@ -70,7 +70,7 @@ def main(argv=None):
     options = arguments(
         __doc__.split("\n")[0],
         argv,
-        rounds={"type": int, "default": 99, "help": "at most so many (a later call goes on)"},
+        rounds={"type": int, "default": 99, "help": "at most so many (a later call resumes)"},
         again={"action": "store_true", "help": "start anew"},
         work={"help": "(internal) run one training in this process"},
         seed={"type": int, "default": 0, "help": "(internal)"},
@@ -134,7 +134,11 @@ def work(name, seed, definition):
     """Run one training in this process; return its clock, its curve, its speed and its memory."""
     if name == "peak":
         return {"gflops": matrix_peak(*definition["peak"])}
-    images = loader(name)()  # every process pays for its own imports, before `begun`
+    if name == "PyTorch":  # every process pays for its own imports, before `begun`
+        import torch
+    else:
+        from helpers import fit  # noqa: F401
+    images = load_images()
     x, v = (a.reshape(len(a), -1) for a in (images.x_train, images.x_valid))
     x, v = x[: definition.get("limit")], v[: definition["validation"]]
     train = torch_training if name == "PyTorch" else keras_training
@@ -147,25 +151,8 @@ def work(name, seed, definition):
         clocks = [c for c, _ in train(name, seed, x, v, definition["steady_epochs"])[0]]
     pauses = [after - before for before, after in itertools.pairwise(clocks)]
     if name == "PyTorch":
-        import torch
-
         report["torch"] = torch.__version__
     return report | {"epoch_seconds": statistics.median(pauses)}
-
-
-def loader(name):
-    """Import what a training needs, and only that; return `load_images`."""
-    if name != "PyTorch":
-        from helpers import load_images
-
-        return load_images
-    import torch  # noqa: F401
-
-    # `import helpers` would import TensorFlow, which is no business of PyTorch's.
-    spec = importlib.util.spec_from_file_location("data", ROOT / "helpers" / "data.py")
-    data = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(data)
-    return data.load_images
 
 
 def matrix_peak(size, repetitions):
@@ -307,25 +294,6 @@ def muon(torch):
     return Muon
 
 
-def network_flops(images):
-    """Return the operations of the network's forward and backward pass over so many images.
-
-    A weight costs a multiplication and an addition forward, for its own gradient and for its
-    input's, which the first layer does not need.
-    """
-    weights = [a * b for a, b in itertools.pairwise(SIZES)]
-    return images * (6 * sum(weights) - 2 * weights[0])
-
-
-def optimizer_flops(steps):
-    """Return the operations of the matrix products in so many steps of `fit`'s Muon."""
-    total = 0
-    for a, b in itertools.pairwise(SIZES):
-        small, large = min(a, b), max(a, b)
-        total += 4 * large * small**2 + (5 * 8 - 4) * small**3  # five iterations on small squares
-    return steps * total
-
-
 def summary(rounds, definition):
     """Return medians over the rounds, and how many times sooner than `common` each one was."""
     images = definition.get("limit", 55_000)
@@ -348,12 +316,13 @@ def summary(rounds, definition):
             row[key.replace("seconds", "ratio")] = median
             row[key.replace("seconds", "ratios")] = [round(ratio, 2) for ratio in ratios]
         peak = statistics.median(r["peak_gflops"] for r in rounds)
-        row["gflops"] = round(network_flops(images) / row["epoch_seconds"] / 1e9, 1)
+        network = training_flops(SIZES, images, optimizer="adam")
+        row["gflops"] = round(network / row["epoch_seconds"] / 1e9, 1)
         row["share_of_peak"] = round(row["gflops"] / peak, 3)
         if name in ("book", "same network"):
-            steps = math.ceil(images / definition["book"]["batch_size"])
-            flops = network_flops(images) + optimizer_flops(steps)
-            row["gflops_with_optimizer"] = round(flops / row["epoch_seconds"] / 1e9, 1)
+            batch_size = definition["book"]["batch_size"]
+            both = training_flops(SIZES, images, batch_size=batch_size, optimizer="muon")
+            row["gflops_with_optimizer"] = round(both / row["epoch_seconds"] / 1e9, 1)
         found[name] = row
     return found
 

@@ -1,22 +1,30 @@
 """The plumbing of “Autoencoders, Measured”; the chapters hold the lesson.
 
-Rooms, from the ground up: `data` finds and verifies images, `layers` has the tied layer,
-`training` fits models, `plots` draws, `notebook` sets a chapter up and states its claims.
-Importing this package sets no seed, changes no style and touches neither disk nor network.
+Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
+benchmarks have measured, `flops` counts operations, `layers` has the tied layer, `training` fits
+models, `plots` draws, `explorers` makes things to move, `notebook` sets a chapter up and states
+its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
+and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
 """
 
-from helpers.data import Images, load_images
-from helpers.explorer import latent_explorer
-from helpers.layers import DenseTranspose
-from helpers.notebook import claim, set_up
-from helpers.plots import (
-    draw_network,
-    plot_codes,
-    plot_history,
-    plot_images,
-    plot_reconstructions,
-)
-from helpers.training import fit, strategy
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Python
+    from helpers.data import Images, load_images
+    from helpers.explorers import latent_explorer
+    from helpers.flops import training_flops
+    from helpers.layers import DenseTranspose
+    from helpers.notebook import claim, set_up
+    from helpers.plots import (
+        draw_network,
+        plot_codes,
+        plot_history,
+        plot_images,
+        plot_reconstructions,
+    )
+    from helpers.results import read_result
+    from helpers.training import fit, strategy
 
 __all__ = [
     "DenseTranspose",
@@ -30,6 +38,40 @@ __all__ = [
     "plot_history",
     "plot_images",
     "plot_reconstructions",
+    "read_result",
     "set_up",
     "strategy",
+    "training_flops",
 ]
+
+ROOMS = {
+    "data": ("Images", "load_images"),
+    "explorers": ("latent_explorer",),
+    "flops": ("training_flops",),
+    "layers": ("DenseTranspose",),
+    "notebook": ("claim", "set_up"),
+    "plots": (
+        "draw_network",
+        "plot_codes",
+        "plot_history",
+        "plot_images",
+        "plot_reconstructions",
+    ),
+    "results": ("read_result",),
+    "training": ("fit", "strategy"),
+}
+
+
+def __getattr__(name):
+    """Import the room that has a public name when it is first asked for, and keep the name."""
+    for room, names in ROOMS.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"helpers.{room}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    """List the public names, those not imported yet included."""
+    return sorted({*globals(), *__all__})

@@ -53,7 +53,7 @@ class Images:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Four gzipped IDX files: who serves them, and how to know the right ones."""
+    """Four gzipped IDX files: who serves them, and the checksums that identify them."""
 
     title: str
     folder_variable: str  # the environment variable that names a folder with the files
@@ -172,7 +172,7 @@ def find_files(name="fashion-mnist"):
     data_set = DATA_SETS[name]
     if chosen := os.environ.get(data_set.folder_variable):
         files, faults = _read_folder(Path(chosen).expanduser(), data_set)
-        if faults:  # the reader's explicit wish: anything else in its place would be a surprise
+        if faults:  # the reader chose this folder: other images instead would be a surprise
             raise OSError(
                 f"{'; '.join(faults)}. The environment variable {data_set.folder_variable} names "
                 f"this folder: put {data_set.title}'s four files there, or unset the variable to "
@@ -219,7 +219,7 @@ def _download(files, faults, folder, data_set):
         except (OSError, ValueError, http.client.HTTPException) as problem:
             faults.append(f"{url}: {_reason(problem)}")  # the next host has the rest
     if sizes.keys() - new.keys():
-        raise ConnectionError(f"{data_set.title} could not be had ({'; '.join(faults)})")
+        raise ConnectionError(f"{data_set.title} could not be loaded ({'; '.join(faults)})")
     try:
         _save(new, folder)
     except OSError as problem:

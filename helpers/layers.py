@@ -116,26 +116,26 @@ class DenseTranspose(keras.layers.Layer):
 def _mark_as_shared(dense):
     """Let Keras know, whenever it writes `dense` to a file, that other layers refer to it.
 
-    Keras gives an object an id in the file only when it meets it for the second time. In a nested
-    model that is too late: by then the encoder's part of the file is a finished copy, without the
-    id, and loading would make two layers of one. So the first meeting is made to count twice.
+    Keras gives an object an id in the file only when it serialises it for the second time. In a
+    nested model that is too late: by then the encoder's part of the file is complete, without the
+    id, and loading would make two layers of one. So the first time serialises the layer twice.
     """
     if "get_build_config" in vars(dense):
         return
     get_build_config = dense.get_build_config
-    meeting = False
+    serialising = False
 
-    def meet_twice():
-        nonlocal meeting
-        if not meeting:
-            meeting = True
+    def serialise_with_shared_id():
+        nonlocal serialising
+        if not serialising:
+            serialising = True
             try:
                 keras.saving.serialize_keras_object(dense)
             finally:
-                meeting = False
+                serialising = False
         return get_build_config()
 
-    dense.get_build_config = meet_twice
+    dense.get_build_config = serialise_with_shared_id
 
 
 def _find_dense(name, inputs, for_layer):

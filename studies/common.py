@@ -1,8 +1,9 @@
 """The one way a study is started, and the one form of its result file.
 
 A study is a module with a JSON-able `DEFINITION` (every setting, with the list of `seeds`) and
-a `main(argv=None)`. Its result records what the run depended on, and a hash of the script, so
-that a test can tell when the script has changed without a new run.
+a `main(argv=None)`. Its result records what the run depended on, and a hash of the code that
+decides its numbers (see `definition_hash`), so that a test can tell when that code has changed
+without a new run.
 """
 
 import argparse
@@ -17,6 +18,9 @@ import tempfile
 from pathlib import Path
 
 STUDIES = Path(__file__).parent
+ROOT = STUDIES.parent
+# The code beside a study's own that decides its numbers.
+SHARED = ("helpers/layers.py", "helpers/training.py")
 RESULTS = STUDIES / "results"
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "scikit-learn", "scipy")
 
@@ -36,8 +40,8 @@ def arguments(description, argv=None):
     parser.add_argument("--quick", action="store_true", help="a tiny run, in under a minute")
     parser.add_argument("--out", type=Path, help="folder for the result (default: studies/results)")
     options = parser.parse_args(argv)
-    for script in STUDIES.glob("*.py"):
-        script_text(script.stem)  # keeps the code that runs, should the file change meanwhile
+    for path in [*STUDIES.glob("*.py"), *(ROOT / file for file in SHARED)]:
+        code_of(path)  # keeps the code that runs, should the file change meanwhile
     if options.out is None:
         options.out = Path(tempfile.mkdtemp(prefix="study-")) if options.quick else RESULTS
     elif options.quick and options.out.resolve() == RESULTS.resolve():
@@ -46,9 +50,9 @@ def arguments(description, argv=None):
 
 
 @functools.cache
-def script_text(name):
-    """Return the code of `studies/<name>.py` (see `code_only`)."""
-    return code_only((STUDIES / f"{name}.py").read_text(encoding="utf-8"))
+def code_of(path):
+    """Return the code of a file (see `code_only`), as it was when this process first asked."""
+    return code_only(path.read_text(encoding="utf-8"))
 
 
 def code_only(source):
@@ -64,10 +68,19 @@ def code_only(source):
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def definition_hash(name, definition):
-    """Return the SHA-256 of a study's definition and code, as 64 hexadecimal digits."""
-    text = json.dumps(definition, sort_keys=True) + "\n" + script_text(name)
+def code_hash(definition, *paths):
+    """Return the SHA-256 of a definition and of the code in some files, as 64 hex digits."""
+    text = "\n".join([json.dumps(definition, sort_keys=True), *map(code_of, paths)])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def definition_hash(name, definition):
+    """Return the hash of a study's definition, its script, and the layers and training it uses.
+
+    The rest needs no hash: this module writes results and makes none of their numbers, and the
+    images are what their files' SHA-256 and the tests of `helpers/data.py` say.
+    """
+    return code_hash(definition, STUDIES / f"{name}.py", *(ROOT / file for file in SHARED))
 
 
 def machine():
@@ -131,8 +144,3 @@ def write_whole(name, result, folder):
     partial = folder / f".{name}.json.part"
     partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return partial.replace(folder / f"{name}.json")
-
-
-def read_result(name, folder=RESULTS):
-    """Return the committed result of a study as a dict (see `write_result`)."""
-    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))

@@ -6,7 +6,6 @@ or more epochs save it, and which single modern ingredient does. For `chapters/g
 Run it with `python -m studies.greedy` (about 26 minutes on one core), or `--quick`.
 """
 
-import itertools
 import math
 import time
 
@@ -109,16 +108,6 @@ def activations(run, sizes):
     return [*hidden, run["code"], *hidden, "sigmoid"]
 
 
-def training_flops(sizes):
-    """Return the floating-point operations of one training example through the whole network.
-
-    A weight costs one multiplication and one addition on the way forward, for its gradient and
-    for its input's gradient, which the first layer does not need. Encoder and decoder: 2 x.
-    """
-    weights = [a * b for a, b in itertools.pairwise(sizes)]
-    return 2 * 6 * sum(weights) - 2 * weights[0]
-
-
 def train(model, x, epochs, run, valid=None):
     """Compile and train a model on its own input; return its History."""
     steps = math.ceil(len(x) / run["batch_size"]) * epochs
@@ -145,24 +134,19 @@ def joint(run, sizes, x, valid):
     ]
     model = keras.Sequential([keras.Input((sizes[0],)), *chain])
     history = train(model, x, run["epochs"], run, valid)
-    return {
-        "val_mse": history["val_loss"][-1],
-        "curve": history["val_loss"],
-        "flops": run["epochs"] * len(x) * training_flops(sizes),
-    }
+    return {"val_mse": history["val_loss"][-1], "curve": history["val_loss"]}
 
 
 def greedy(run, sizes, x, valid):
     """Train one autoencoder at a time, stack them, then fine-tune the whole network."""
     encoder, decoder, inner, partial = [], [], [], []
-    codes, flops = x, 0
+    codes = x
     depth = len(sizes) - 1
     for k in range(depth):
         down = layers.Dense(sizes[k + 1], activation=activations(run, sizes)[k])
         up = layers.Dense(sizes[k], activation="sigmoid" if k == 0 else run["activation"])
         shallow = keras.Sequential([keras.Input((sizes[k],)), down, up])
         history = train(shallow, codes, run["layer_epochs"], run)
-        flops += run["layer_epochs"] * len(x) * training_flops(sizes[k : k + 2])
         inner.append([history["loss"][-1], float(codes.var(axis=0).mean())])
         encoder, decoder = [*encoder, down], [up, *decoder]
         model = keras.Sequential([keras.Input((sizes[0],)), *encoder, *decoder])
@@ -171,7 +155,6 @@ def greedy(run, sizes, x, valid):
             codes = keras.Sequential([keras.Input((sizes[k],)), down]).predict(
                 codes, batch_size=1000, verbose=0
             )
-            flops += 2 * len(x) * sizes[k] * sizes[k + 1]
     tuning = run["epochs"] - run["layer_epochs"]
     history = train(model, x, tuning, run, valid)
     return {
@@ -180,7 +163,6 @@ def greedy(run, sizes, x, valid):
         "partial": partial,
         "inner_loss_and_variance": inner,
         "curve": history["val_loss"],
-        "flops": flops + tuning * len(x) * training_flops(sizes),
     }
 
 

@@ -5,8 +5,8 @@ autoencoders and its own random weights, and all arms see the same labelled imag
 are paired by seed. Settings are chosen on the validation images, with label subsets and
 autoencoders that the results do not use; the test images are used once.
 
-Run it with `python -m studies.pretraining` (about 25 minutes on one core), or `--quick`. A run
-that was cut short goes on where it stopped.
+Run it with `python -m studies.pretraining` (about 25 minutes on one core), or `--quick`. An
+interrupted run resumes.
 """
 
 import itertools
@@ -277,11 +277,11 @@ def linear_probe(x, y, x_test, y_test):
 # The experiment.
 
 
-class Bench:
-    """Everything that one seed's arms share: labelled images, pretrained nets, random weights."""
+class SeedRun:
+    """What all arms of one seed share: labelled images, pretrained nets, random weights."""
 
-    def __init__(self, tools, seed, pool):
-        self.tools, self.data, self.nets = tools, tools.data, tools.definition["nets"]
+    def __init__(self, shared, seed, pool):
+        self.shared, self.data, self.nets = shared, shared.data, shared.definition["nets"]
         self.seed = seed
         self.order = np.random.default_rng(seed).permutation(pool)  # n labels: the first n
         self.start = {
@@ -294,7 +294,7 @@ class Bench:
     def codes(self, arm, x):
         """Return the codes that a frozen arm classifies."""
         if arm.startswith("PCA"):
-            return self.tools.pca.transform(x)
+            return self.shared.pca.transform(x)
         name = arm.split()[0]
         start = "random" if "random" in arm else "pretrained"
         return representations(self.nets[name], self.start[name, start], x)[-1]
@@ -324,11 +324,11 @@ class Bench:
         else:
             codes = self.codes(f"{name} frozen", x)
             weights = [*self.start[name, "pretrained"], *head_on_codes(codes, y, frozen_setting)]
-        return self.tools.trainers[name].run(weights, x, y, **setting, seed=self.seed)
+        return self.shared.trainers[name].run(weights, x, y, **setting, seed=self.seed)
 
     def probes(self, settings):
         """Yield the accuracy of a linear probe on every layer, with labels of their own."""
-        definition, data, pool = self.tools.definition, self.data, self.data.tuning_pool
+        definition, data, pool = self.shared.definition, self.data, self.data.tuning_pool
         some = np.random.default_rng(self.seed).permutation(pool)[: definition["probe_labels"]]
         x, y = data.x[some], data.y[some]
         x_test, y_test = data.splits["test"]
@@ -351,7 +351,7 @@ class Bench:
                 yield name, start, k, linear_probe(a, y, b, y_test)
 
 
-def tune(definition, benches):
+def tune(definition, seed_runs):
     """Choose each arm's setting for each number of labels on validation images."""
     settings, rows = {}, []
     for arm, n in itertools.product(definition["arms"], definition["labels"]):
@@ -359,7 +359,7 @@ def tune(definition, benches):
         scores = []
         for setting in definition["grids"][definition["arms"][arm]]:
             scores.append(
-                [float(np.mean(b.correct(arm, n, "valid", setting, frozen))) for b in benches]
+                [float(np.mean(run.correct(arm, n, "valid", setting, frozen))) for run in seed_runs]
             )
             rows.append(
                 {"part": "tuning", "arm": arm, "labels": n, **setting, "accuracy": scores[-1]}
@@ -399,7 +399,7 @@ def compare(first, second):
 
 
 @dataclass
-class Tools:
+class Shared:
     """What all seeds share."""
 
     definition: dict
@@ -428,36 +428,36 @@ class Data:
         self.pool, self.tuning_pool = np.arange(cut), np.arange(cut, len(self.x))
 
 
-def one_seed(bench, settings):
+def one_seed(seed_run, settings):
     """Return all rows of one seed, and which test images each arm has right, packed in hex."""
-    definition, rows, right = bench.tools.definition, [], {}
+    definition, rows, packed = seed_run.shared.definition, [], {}
     for arm, n in itertools.product(definition["arms"], definition["labels"]):
         frozen = settings.get((arm.replace("fine-tuned", "frozen"), n))
-        correct = bench.correct(arm, n, "test", settings[arm, n], frozen)
-        right[f"{arm}, {n}"] = np.packbits(correct).tobytes().hex()
+        correct = seed_run.correct(arm, n, "test", settings[arm, n], frozen)
+        packed[f"{arm}, {n}"] = np.packbits(correct).tobytes().hex()
         rows.append(
             {
-                **{"part": "accuracy", "arm": arm, "labels": n, "seed": bench.seed},
+                **{"part": "accuracy", "arm": arm, "labels": n, "seed": seed_run.seed},
                 "accuracy": float(np.mean(correct)),
             }
         )
     for name, net in definition["nets"].items():
         if net["epochs"]:
-            codes = bench.codes(f"{name} frozen", bench.data.splits["valid"][0])
+            codes = seed_run.codes(f"{name} frozen", seed_run.data.splits["valid"][0])
             dead = int(np.sum(codes.max(axis=0) == codes.min(axis=0)))
-            rows.append({"part": "dead", "net": name, "seed": bench.seed, "dead_units": dead})
-    for net, start, layer, accuracy in bench.probes(settings):
+            rows.append({"part": "dead", "net": name, "seed": seed_run.seed, "dead_units": dead})
+    for net, start, layer, accuracy in seed_run.probes(settings):
         rows.append(
             {
                 **{"part": "probe", "net": net, "start": start, "layer": layer},
-                **{"seed": bench.seed, "accuracy": accuracy},
+                **{"seed": seed_run.seed, "accuracy": accuracy},
             }
         )
-    return rows, right
+    return rows, packed
 
 
-def kept(folder, name, compute):
-    """Return what `compute` gives, from a file if it has been computed before; and the seconds."""
+def load_or_compute(folder, name, compute):
+    """Return a part of the run, and the seconds it took, from its file if an earlier run left one."""
     path = folder / f"{name}.json"
     if not path.exists():
         start = time.perf_counter()
@@ -481,12 +481,12 @@ def main(argv=None):
     trainers = {
         name: Trainer(net, definition["batch_size"]) for name, net in definition["nets"].items()
     }
-    tools = Tools(definition, data, trainers, pca)
-    spent = time.perf_counter() - start
+    shared = Shared(definition, data, trainers, pca)
+    total_seconds = time.perf_counter() - start
 
     def tuning():
-        benches = [Bench(tools, seed, data.tuning_pool) for seed in definition["tuning_seeds"]]
-        settings, rows = tune(definition, benches)
+        seed_runs = [SeedRun(shared, seed, data.tuning_pool) for seed in definition["tuning_seeds"]]
+        settings, rows = tune(definition, seed_runs)
         return [[[*key, setting] for key, setting in settings.items()], rows]
 
     with tempfile.TemporaryDirectory() as fresh:
@@ -494,23 +494,27 @@ def main(argv=None):
         if not options.quick:  # parts of a run outlive it, for the same code and definition
             folder = folder.parent / f"{NAME}-{definition_hash(NAME, definition)[:12]}"
             folder.mkdir(exist_ok=True)
-        (settings, rows), seconds = kept(folder, "tuning", tuning)
+        (settings, rows), seconds = load_or_compute(folder, "tuning", tuning)
         settings = {(arm, n): setting for arm, n, setting in settings}
-        spent, right = spent + seconds, []
+        total_seconds, packed_by_seed = total_seconds + seconds, []
         for seed in definition["seeds"]:
 
             def result(seed=seed):
-                return one_seed(Bench(tools, seed, data.pool), settings)
+                return one_seed(SeedRun(shared, seed, data.pool), settings)
 
-            (more, marks), seconds = kept(folder, f"seed {seed}", result)
-            rows, right, spent = [*rows, *more], [*right, marks], spent + seconds
+            (seed_rows, packed), seconds = load_or_compute(folder, f"seed {seed}", result)
+            rows = [*rows, *seed_rows]
+            packed_by_seed = [*packed_by_seed, packed]
+            total_seconds += seconds
 
-    def arm_right(key):
-        packed = [np.frombuffer(bytes.fromhex(marks[key]), np.uint8) for marks in right]
-        return np.array([np.unpackbits(p)[: len(data.splits["test"][1])] for p in packed], bool)
+    def correct_images(key):
+        images = len(data.splits["test"][1])
+        bits = [np.frombuffer(bytes.fromhex(packed[key]), np.uint8) for packed in packed_by_seed]
+        return np.array([np.unpackbits(b)[:images] for b in bits], bool)
 
     differences = [
-        {"arms": [a, b], "labels": n} | compare(arm_right(f"{a}, {n}"), arm_right(f"{b}, {n}"))
+        {"arms": [a, b], "labels": n}
+        | compare(correct_images(f"{a}, {n}"), correct_images(f"{b}, {n}"))
         for a, b in definition["comparisons"]
         for n in definition["labels"]
     ]
@@ -518,7 +522,7 @@ def main(argv=None):
         NAME,
         definition,
         rows,
-        spent,
+        total_seconds,
         folder=options.out,
         quick=options.quick,
         data={
@@ -530,7 +534,7 @@ def main(argv=None):
     )
     if not options.quick:
         shutil.rmtree(folder)
-    print(f"{len(rows)} rows in {spent:.0f} s: {path}")
+    print(f"{len(rows)} rows in {total_seconds:.0f} s: {path}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import pytest
 from IPython.display import ProgressBar
 
 from helpers import data, load_images
+from tests.quick_run import HANG
 
 NAME = "fashion-mnist"
 IMAGES = "train-images-idx3-ubyte.gz"
@@ -54,9 +54,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if way == "absent":
             return self.send_error(404)
         if way == "silent":
-            time.sleep(1)
+            self.server.over.wait(HANG)  # no answer
         if way == "meeting":
-            self.server.meeting.wait(timeout=60)
+            self.server.meeting.wait(HANG)
         sent = {
             "wrong": content[:-1] + bytes([content[-1] ^ 1]),
             "truncated": content[: len(content) // 2],
@@ -76,10 +76,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.files = small_files()
-        server.meeting = threading.Barrier(2)
+        server.meeting, server.over = threading.Barrier(2), threading.Event()
         server.handle_error = lambda *args: None  # a client that gives up is part of the test
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
+        server.over.set()
         server.shutdown()
 
 
@@ -91,7 +92,7 @@ def world(server, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(data, "_fallback", False)
-    monkeypatch.setattr(data, "TIMEOUT", 0.2)
+    monkeypatch.setattr(data, "TIMEOUT", HANG)
 
     class World:
         files = server.files
@@ -99,6 +100,8 @@ def world(server, tmp_path, monkeypatch):
         cache = tmp_path / "keras" / "datasets" / NAME
 
         def hosts(self, *ways):
+            if "silent" in ways:  # long enough for a host that does answer
+                monkeypatch.setattr(data, "TIMEOUT", 3)
             port = server.server_port
             small = dataclasses.replace(
                 data.DATA_SETS[NAME],
@@ -269,8 +272,8 @@ def test_two_processes_at_once_share_one_cache(world):
     world.hosts("meeting")  # sends a file when both have asked for it
     code = (
         "import dataclasses, json, sys\n"
-        "sys.path.insert(0, 'helpers'); import data  # alone, without Keras: seconds sooner\n"
-        "data.TIMEOUT = 60; name, small = json.loads(sys.argv[1])\n"
+        "from helpers import data\n"
+        f"data.TIMEOUT = {HANG}; name, small = json.loads(sys.argv[1])\n"
         "data.DATA_SETS[name] = dataclasses.replace(data.DATA_SETS[name], **small)\n"
         "print(data.load_images().is_fallback)\n"
     )
@@ -288,7 +291,7 @@ def test_two_processes_at_once_share_one_cache(world):
         for _ in range(2)
     ]
     for process in processes:
-        printed = process.communicate(timeout=120)[0]
+        printed = process.communicate(timeout=HANG)[0]
         assert printed == "Downloading Fashion-MNIST, 0.022 MB.\nFalse\n"
     world.assert_cache_is_whole()
 
@@ -348,7 +351,7 @@ def test_the_files_can_be_asked_for_alone(world):
     assert data.find_files() == world.files
     world.hosts("absent")
     (world.cache / IMAGES).unlink()
-    with pytest.raises(ConnectionError, match="could not be had"):
+    with pytest.raises(ConnectionError, match="could not be loaded"):
         data.find_files()
     assert not data.fallback_in_use()
 

@@ -1,6 +1,7 @@
 """Importing the helpers changes nothing, and imports point one way."""
 
 import ast
+import importlib
 import json
 import os
 import subprocess
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import helpers
+from helpers import plots
+from tests.quick_run import HANG
+
 ROOT = Path(__file__).parent.parent
 # From the ground up: a room may use those before it.
-ROOMS = ("data", "layers", "training", "digest", "plots", "explorer", "notebook")
+ROOMS = ("data", "results", "flops", "layers", "training", "plots", "explorers", "notebook")
 
 # What the libraries do on import is theirs; from the hook on, whatever happens is ours.
 PROBE = """
@@ -69,6 +74,51 @@ def test_importing_helpers_changes_nothing(tmp_path):
     assert not list(home.rglob("*mnist*"))
 
 
+@pytest.mark.parametrize(
+    ("statement", "needed"),
+    [
+        ("import helpers", []),
+        ("from helpers import load_images; load_images", []),
+        ("from helpers import read_result; read_result('stacked')", []),
+        ("from helpers import training_flops; training_flops([9, 5, 9], 1)", []),
+        ("from helpers import plot_images", ["matplotlib"]),
+    ],
+)
+def test_a_name_imports_what_it_needs_and_no_more(statement, needed):
+    heavy = ("tensorflow", "keras", "matplotlib", "sklearn")
+    code = f"import sys\n{statement}\nprint([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert ast.literal_eval(result.stdout) == needed
+
+
+def test_every_public_name_is_there_for_python_and_for_editors():
+    """The list, the lazy table and the block for type checkers name the same."""
+    assert set(helpers.__all__) == {name for names in helpers.ROOMS.values() for name in names}
+    assert set(helpers.__all__) <= set(dir(helpers))
+    tree = ast.parse((ROOT / "helpers" / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    table = {node.module: tuple(alias.name for alias in node.names) for node in block.body}
+    assert table == {f"helpers.{room}": names for room, names in helpers.ROOMS.items()}
+    for room, names in helpers.ROOMS.items():
+        module = importlib.import_module(f"helpers.{room}")
+        assert all(getattr(helpers, name) is getattr(module, name) for name in names)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'encode'"):
+        helpers.encode  # noqa: B018
+    with pytest.raises(ImportError, match="encode"):
+        from helpers import encode  # noqa: F401
+
+
 def imports(source):
     """Yield what is imported, as dotted names: `from a import b` gives `a` and `a.b`."""
     for node in ast.walk(ast.parse(source)):
@@ -102,13 +152,9 @@ def test_a_room_uses_only_lower_rooms(room):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda p: p.stem)
-def test_a_chapter_takes_only_public_helpers_the_palette_and_results(path):
-    import helpers
-
+def test_a_chapter_takes_only_public_helpers_and_the_palette(path):
     allowed = {"helpers", "helpers.plots"} | {f"helpers.{name}" for name in helpers.__all__}
-    allowed |= {f"helpers.plots.{name}" for name in vars(helpers.plots) if name.isupper()}
-    for results in ("studies", "benchmarks"):
-        allowed |= {f"{results}.common", f"{results}.common.read_result"}
+    allowed |= {f"helpers.plots.{name}" for name in vars(plots) if name.isupper()}
     ours = ("helpers", "tests", "tools", "studies", "benchmarks", ".")
     found = {name for name in imports(notebook_source(path)) if name.startswith(ours)}
     assert found <= allowed

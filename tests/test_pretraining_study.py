@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student_t
 
-from studies import common, pretraining
+from helpers import read_result
+from studies import pretraining
 
 DEFINITION = pretraining.DEFINITION
 NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
@@ -19,7 +20,7 @@ NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
 
 @pytest.fixture(scope="module")
 def result():
-    return common.read_result(pretraining.NAME)
+    return read_result(pretraining.NAME)
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,6 @@ def test_a_part_that_was_computed_is_not_computed_again(tmp_path):
         calls.append(1)
         return [1, 2]
 
-    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
-    assert pretraining.kept(tmp_path, "part", compute)[0] == [1, 2]
+    assert pretraining.load_or_compute(tmp_path, "part", compute)[0] == [1, 2]
+    assert pretraining.load_or_compute(tmp_path, "part", compute)[0] == [1, 2]
     assert len(calls) == 1

@@ -5,12 +5,13 @@ That a committed result belongs to the script as it is now is checked for every 
 
 import numpy as np
 
-from studies import common, stacked
+from helpers import read_result
+from studies import stacked
 
 
 def test_the_result_has_every_run():
     definition = stacked.DEFINITION
-    rows = common.read_result(stacked.NAME)["rows"]
+    rows = read_result(stacked.NAME)["rows"]
     found = [(r["recipe"], r["epochs"], r["seed"]) for r in rows if r["part"] == "recipes"]
     wanted = [
         *(

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from helpers import read_result
 from tools import chapter_map, chapters
 from tools.chapters import ROOT
 
@@ -146,11 +147,11 @@ def test_reading_the_book_imports_nothing_slow():
 @pytest.mark.parametrize("chapter", BOOK, ids=SLUGS)
 def test_the_seconds_are_about_those_measured(chapter):
     """Within a fifth of what benchmarks/chapters.py measured, which varies so much by itself."""
-    results = json.loads((ROOT / "benchmarks" / "results" / "chapters.json").read_text())
-    if chapter.slug not in results["chapters"]:
+    measured = read_result("chapters")["chapters"]
+    if chapter.slug not in measured:
         pytest.skip("not measured yet: make bench")
-    measured = results["chapters"][chapter.slug]["seconds"]
-    assert 0.8 < chapter.seconds / measured < 1.2, f"{measured} seconds were measured"
+    seconds = measured[chapter.slug]["seconds"]
+    assert 0.8 < chapter.seconds / seconds < 1.2, f"{seconds} seconds were measured"
 
 
 # The map ------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def measure():
     return shown, codes / codes.std(), model.predict(shown, verbose=0), errors
 
 
-def draw_network(figure, place, shown, codes, reconstructions):
+def draw_examples(figure, place, shown, codes, reconstructions):
     """Draw rows of image, code and reconstruction in the place (left, bottom, right, top)."""
     left, bottom, right, top = place
     grid = figure.add_gridspec(
@@ -113,7 +113,7 @@ def main():
     print(errors)
     metadata = {"Date": None, "Creator": None}
     figure = Figure(figsize=(4.9, 3))
-    draw_network(figure, (0.01, 0.1, 0.99, 0.99), *pictures)
+    draw_examples(figure, (0.01, 0.1, 0.99, 0.99), *pictures)
     figure.savefig(STATIC / "title-network.svg", metadata=metadata)
     figure = Figure(figsize=(3, 3))
     draw_errors(figure, (0.01, 0.1, 0.99, 0.99), errors)
@@ -122,7 +122,7 @@ def main():
     figure = Figure(figsize=(8, 4.2))
     figure.text(0.06, 0.84, "Autoencoders, Measured", fontsize=25, weight="bold", color="#e6ebf0")
     with mpl.rc_context({"text.color": "#a0aab6"}):
-        draw_network(figure, (0.05, 0.14, 0.6, 0.74), *pictures)
+        draw_examples(figure, (0.05, 0.14, 0.6, 0.74), *pictures)
         draw_errors(figure, (0.65, 0.14, 0.97, 0.74), errors)
     figure.savefig(STATIC / "card.png", dpi=150, facecolor="#14181e", metadata={"Software": None})
 
