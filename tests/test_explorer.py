@@ -306,6 +306,8 @@ DARK, LIGHT = "rgb(20, 24, 30)", "rgb(255, 255, 255)"
         ({}, "dark", DARK),
         ({"html": "<html lang=en data-theme=dark>"}, "light", DARK),
         ({"html": "<html lang=en data-theme=light>"}, "dark", LIGHT),
+        ({"body": "<body data-theme=dark>"}, "light", DARK),
+        ({"body": "<body data-theme=light>"}, "dark", LIGHT),
         ({"html": "<html lang=en theme=dark>"}, "light", DARK),
         ({"body": "<body data-jp-theme-light=false>"}, "light", DARK),
         ({"body": "<body data-jp-theme-light=true>"}, "dark", LIGHT),

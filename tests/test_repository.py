@@ -15,7 +15,7 @@ from tools import retarget
 from tools.normalise import ROOT, repository_url
 
 # Everything is made by hand, or by the book's own commands, in one of these forms.
-ENDINGS = re.compile(r"\.(cff|css|html|ipynb|js|json|md|png|py|svg|toml|txt|yaml|yml)")
+ENDINGS = re.compile(r"\.(cff|css|html|ipynb|jinja|js|json|md|png|py|svg|toml|txt|yaml|yml)")
 NAMES = {".ci/run", ".gitignore", "LICENSE", "Makefile"}
 # A place on one machine; /home/me stands for any. What comes before tells it from base64 and URLs.
 MACHINE = re.compile(
