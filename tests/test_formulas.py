@@ -250,3 +250,10 @@ def test_font_and_style_sheet_state_the_licence(font):
     comment = " ".join(re.search(r"/\*(.*?)\*/", style, re.DOTALL)[1].split())
     assert copyright_ in comment
     assert "SIL Open Font License, version 1.1" in comment
+
+
+def test_writing_the_font_reports_nothing(tmp_path, caplog):
+    """A build that is told to be quiet would take any report for a warning."""
+    caplog.set_level("INFO")
+    math_font.write_font(set("a"), tmp_path)
+    assert caplog.records == []

@@ -5,12 +5,16 @@ megabyte and comes from the wheel `ziamath`; what the book needs of it is a thir
 """
 
 import html
+import logging
 import re
 from importlib.metadata import distribution
 from pathlib import Path
 from unicodedata import normalize
 
 from fontTools import subset
+
+# It reports every step as information, which a quiet build takes for warnings.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 NAME = "formulas.woff2"
 # Browsers draw a letter that is alone in <mi> as one of these: Latin, then Greek.
