@@ -18,7 +18,7 @@ VERBATIM = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 LARGE = 20_000  # characters of a script or picture that gets a file of its own
 SCRIPT = re.compile(rf"<script>((?:(?!</script>).){{{LARGE},}})</script>", re.DOTALL)
 PICTURE = re.compile(rf'data:image/png;base64,([^"]{{{LARGE},}})')
-LATE = '<template data-script="{}"></template>'
+DEFERRED = '<template data-script="{}"></template>'
 
 
 def configure(app, config):
@@ -88,7 +88,7 @@ def move_large_parts(app, doctree, docname):
         return "../" * docname.count("/") + f"_static/parts/{path.name}"
 
     for raw in doctree.findall(nodes.raw):
-        text = SCRIPT.sub(lambda m: LATE.format(moved(m[1].encode(), "js")), raw.astext())
+        text = SCRIPT.sub(lambda m: DEFERRED.format(moved(m[1].encode(), "js")), raw.astext())
         text = PICTURE.sub(lambda m: moved(base64.b64decode(m[1]), "png"), text)
         raw.children = [nodes.Text(text)]
 
