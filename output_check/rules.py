@@ -13,16 +13,22 @@ from itertools import pairwise
 import nbformat
 from markdown_it import MarkdownIt
 
-from tools.chapters import EXERCISE, ROOT
+from tools.chapters import EXERCISE, ROOT, find_list, is_folded, reading_minutes
 from tools.normalise import COLAB_ID, colab_source, normalise, text
 from tools.stored import code_cells, reasons_not_to_store
 
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-MORE_BYTES = {"stacked-autoencoder": 2.5e6}  # it holds the latent explorer
+# The latent explorer is in one of them; the other keeps its room until it has moved.
+MORE_BYTES = {"reading-codes": 2.5e6, "stacked-autoencoder": 2.5e6}
 CODE_WIDTH = 88  # characters, as in _static/book.css
-TIME = re.compile(r"\*\*Time:\*\* \d+ minutes to read, about \d+ seconds to run on two cores\.")
+MOST_CELLS, MOST_WITH_FOLDED = 55, 70
+MOST_MINUTES = 40  # to read
+PUZZLE = range(40, 201)  # characters of the sentence under the title, in the new form
+TIME = re.compile(r"\*\*Time:\*\* (\d+) minutes to read, about \d+ seconds to run on two cores\.")
+# The line that says on what terms a comparison was made.
+BUDGET = re.compile(r"\*Budget: [^*]*\w[^*]* · tuned on: [^*]*\w[^*]* · seeds: [^*]*\w[^*]*\*")
 # MyST, which Colab and Jupyter would show as it is.
 MYST = {
     r"^\s*:::": "a ':::' fence",
@@ -107,18 +113,90 @@ def place(cell):
 
 
 def title_cell(chapter):
-    """The first cell: title, one sentence, then what the reader needs, learns, and how long it takes."""
+    """Title and one sentence; there or below the first picture what the reader needs, learns, spends."""
     source = chapter.cells[0].source
     lines = [line for line in source.split("\n") if line.strip()]
     if not re.match(r"# \S", source):
         yield "the first cell must begin with '# Title'"
     if len(lines) < 2 or re.match(r"[-*|#>]|\*\*", lines[1]):
-        yield "the title must be followed by a sentence that says what the reader will be able to do"
-    places = [source.find(f"**{word}:**") for word in ("You need", "You will learn", "Time")]
+        yield "the title must be followed by a sentence: a puzzle, or what the reader will be able to do"
+    _, listed = find_list(chapter.cells)
+    places = [listed.find(f"**{word}:**") for word in ("You need", "You will learn", "Time")]
     if -1 in places or places != sorted(places):
-        yield "the title cell must have **You need:**, **You will learn:**, **Time:**, in this order"
-    elif not TIME.search(source):
+        yield (
+            "one of the first five cells must have **You need:**, **You will learn:**, **Time:**, "
+            "in this order"
+        )
+    elif not TIME.search(listed):
         yield "the time must read 'N minutes to read, about M seconds to run on two cores.'"
+
+
+def first_picture(chapter):
+    """Below the title: folded set-up, a picture of the result, then what the reader will learn.
+
+    A chapter whose list stands in its first cell has the older form, and may keep it.
+    """
+    number, listed = find_list(chapter.cells)
+    if number == 0:
+        return
+    sentence = " ".join(chapter.cells[0].source.partition("\n")[2].split())
+    if len(sentence) not in PUZZLE:
+        yield (
+            f"the puzzle under the title has {len(sentence)} characters; "
+            f"{PUZZLE.start} to {PUZZLE.stop - 1} are wanted"
+        )
+    if number != 4:
+        yield f"title, Colab's cell, set-up, picture, then the list: it is cell {number}, not 4"
+        return
+    set_up, picture = chapter.cells[2:4]
+    for cell, title, tag in (
+        (set_up, "Set-up", "hide-cell"),
+        (picture, "How this picture was drawn", "hide-input"),
+    ):
+        if not re.match(rf"# @title {title}", cell.source) or cell.cell_type != "code":
+            yield f"{place(cell)}: a code cell is wanted that begins with '# @title {title}'"
+        if tag not in cell.metadata.get("tags", []) or cell.metadata.get("cellView") != "form":
+            yield f"{place(cell)}: it must be folded (the tag {tag}, and cellView: form)"
+    if not re.search(r"^set_up\(", set_up.source, re.M):
+        yield f"{place(set_up)}: set_up() is called here"
+    if not any("image/png" in output.get("data", {}) for output in picture.get("outputs", [])):
+        yield f"{place(picture)}: the first picture shows a result of the chapter, and there is none"
+    if re.search(r"\bfit\(", picture.source):
+        yield f"{place(picture)}: the first picture is there before anything is trained"
+    if not re.match(r"After this chapter you can \S", listed):
+        yield f"{place(chapter.cells[number])}: it begins with 'After this chapter you can …'"
+
+
+def races(chapter):
+    """A comparison names its budget, who was tuned and on what, and its seeds, in one line."""
+    for cell in chapter.markdown:
+        for paragraph in re.split(r"\n\s*\n", cell.source):
+            line = " ".join(paragraph.split())
+            if re.match(r"[*_>\s]*Budget\b", line) and not BUDGET.fullmatch(line):
+                yield (
+                    f"{place(cell)}: a race is '*Budget: … · tuned on: … · seeds: …*', a paragraph "
+                    f"of its own, not {line[:60]!r}"
+                )
+
+
+def cell_count(chapter):
+    """A chapter is one lesson: not too many cells."""
+    shown = sum(not is_folded(cell) for cell in chapter.cells)
+    if shown > MOST_CELLS:
+        yield f"{shown} cells that are not folded; at most {MOST_CELLS} are allowed"
+    if len(chapter.cells) > MOST_WITH_FOLDED:
+        yield f"{len(chapter.cells)} cells, folded ones included; {MOST_WITH_FOLDED} are allowed"
+
+
+def minutes(chapter):
+    """The time to read is what the book's rule estimates, to a quarter or five minutes; not too long."""
+    if not (stated := TIME.search(find_list(chapter.cells)[1])):
+        return  # `title_cell` says so
+    stated, estimate = int(stated[1]), reading_minutes(chapter.notebook)
+    if stated > MOST_MINUTES:
+        yield f"{stated} minutes to read; at most {MOST_MINUTES} are allowed"
+    if abs(stated - estimate) > max(5, estimate / 4):
+        yield f"{stated} minutes to read are stated; the rule in CONTRIBUTING.md gives {estimate:.0f}"
 
 
 def headings(chapter):
@@ -374,6 +452,10 @@ def size(chapter):
 
 RULES = [
     title_cell,
+    first_picture,
+    races,
+    cell_count,
+    minutes,
     headings,
     take_aways,
     further_reading,

@@ -147,8 +147,49 @@ def _chapter_folder(tmp_path, monkeypatch):
     )
 
 
+def with_picture_first(notebook):
+    """Change the good chapter into the form that begins with a picture of the result; return it."""
+    cells = notebook.cells
+    puzzle = "Can a rule tell a good chapter from a bad one before anybody has read it?"
+    sentence, listed = cells[0].source.split("\n\n", 2)[1:]
+    cells[0].source = f"# A title\n\n{puzzle}"
+    cells[2].source = f"# @title Set-up: imports and data\n{cells[2].source}"
+    cells[2].metadata |= nbformat.from_dict({"tags": ["hide-cell"], "cellView": "form"})
+    dot = cells.pop(4)
+    dot.source = "# @title How this picture was drawn\ndot"
+    dot.metadata |= nbformat.from_dict({"tags": ["hide-input"], "cellView": "form"})
+    cells.insert(3, dot)
+    cells.insert(4, new_markdown_cell(f"{sentence}\n\n{listed}"))
+    cells[:] = normalise(notebook, "good").cells
+    for count, cell in enumerate((c for c in cells if c.cell_type == "code"), start=1):
+        cell.execution_count = count
+    return notebook
+
+
 def test_good_chapter_has_no_complaints():
     assert complaints(Chapter.of(good_chapter(), "good")) == {}
+    assert complaints(Chapter.of(with_picture_first(good_chapter()), "good")) == {}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "*Budget: one pass · tuned on: validation, rates by doubling · seeds: 0 to 4*",
+        "*Budget: one pass for\neach · tuned on: nobody · seeds: 3*",
+        "Each has a budget.",
+    ],
+)
+def test_a_race_in_its_form_is_accepted(words):
+    notebook = good_chapter()
+    put(3, words)(notebook)
+    assert complaints(Chapter.of(notebook, "good")) == {}
+
+
+@pytest.mark.parametrize(("cells", "folded"), [(55, 0), (40, 30)])
+def test_as_many_cells_as_are_allowed(cells, folded):
+    notebook = good_chapter()
+    add_cells(cells - len(notebook.cells) + 2, folded - 2)(notebook)  # two are folded already
+    assert "cell_count" not in complaints(Chapter.of(notebook, "good"))
 
 
 def replace(index, old, new, count=1):
@@ -189,6 +230,31 @@ def delete(index):
     return lambda notebook: notebook.cells.pop(index)
 
 
+def add_cells(shown, folded=0):
+    """Return a change that adds empty cells."""
+
+    def change(notebook):
+        tags = [[]] * shown + [["hide-input"]] * folded
+        notebook.cells += [new_code_cell("", metadata={"tags": tag}) for tag in tags]
+
+    return change
+
+
+def picture_first(change):
+    """Return a change of the good chapter in the form that begins with a picture."""
+    return lambda notebook: change(with_picture_first(notebook))
+
+
+def state_minutes(minutes, words):
+    """Return a change of the minutes that a chapter states, and of the number of its words."""
+
+    def change(notebook):
+        replace(0, "1 minutes", f"{minutes} minutes")(notebook)
+        put(3, "word " * words)(notebook)
+
+    return change
+
+
 def error_output():
     return new_output("error", ename="ValueError", evalue="no", traceback=[])
 
@@ -206,6 +272,48 @@ MUTANTS = {
             "**You will learn:** a.\n- **You need:**",
         ),
         "vague time": replace(0, "1 minutes to read", "a while to read"),
+        "a list too far down": lambda notebook: (
+            notebook.cells.insert(6, new_markdown_cell(notebook.cells[0].source.partition("- ")[2]))
+            or notebook.cells[0].update(source="# A title\n\nA sentence.")
+        ),
+    },
+    "first_picture": {
+        name: picture_first(change)
+        for name, change in {
+            "a word for a puzzle": replace(
+                0,
+                "Can a rule tell a good chapter from a bad one before anybody has read it?",
+                "Why?",
+            ),
+            "a long story": replace(0, "before", "before " * 30),
+            "the list before the picture": lambda notebook: notebook.cells.insert(
+                3, notebook.cells.pop(4)
+            ),
+            "set-up without its name": replace(2, "# @title Set-up", "# @title Imports"),
+            "set-up open": metadata(2, tags=["hide-input"]),
+            "set-up open in Colab": metadata(2, cellView="both"),
+            "no set-up": replace(2, "set_up()", "pass"),
+            "picture without its name": replace(3, "# @title How this picture was drawn\n", ""),
+            "picture's code open": metadata(3, tags=[]),
+            "no picture": store(3, stream("a dot")),
+            "trained for": put(3, "model.fit(x)"),
+            "a list without its sentence": replace(4, "After this chapter you can", "You can"),
+        }.items()
+    },
+    "races": {
+        "no tuning": put(3, "*Budget: one pass · seeds: 0 to 4*"),
+        "no seeds": put(3, "*Budget: one pass · tuned on: validation*"),
+        "an empty part": put(3, "*Budget: one pass · tuned on: · seeds: 3*"),
+        "another order": put(3, "*Budget: one pass · seeds: 3 · tuned on: validation*"),
+        "not marked": put(3, "Budget: one pass · tuned on: validation · seeds: 3"),
+        "bold": put(3, "**Budget: one pass · tuned on: validation · seeds: 3**"),
+        "with a sentence behind": put(3, "*Budget: a · tuned on: b · seeds: c* Now look."),
+    },
+    "cell_count": {"too many": add_cells(48), "too many folded": add_cells(30, 31)},
+    "minutes": {
+        "too few": state_minutes(10, 4000),
+        "too many": state_minutes(30, 4000),
+        "a long chapter": state_minutes(45, 45 * 225),
     },
     "headings": {
         "two titles": put(3, "# Another"),

@@ -20,6 +20,10 @@ EXERCISE = re.compile(
 )
 TIME = re.compile(r"(\d+) minutes to read, about (\d+) seconds to run")
 SPACE = "\N{NO-BREAK SPACE}"
+FIRST_CELLS = 5  # among them stands the list of what a chapter needs, teaches and takes
+FOLDED = {"hide-cell", "hide-input", "remove-cell"}  # tags of cells whose code a page folds away
+# The book's one rule for reading times, which CONTRIBUTING.md states.
+WORDS_A_MINUTE, LINES_A_MINUTE = 225, 25
 LINK = re.compile(r"\]\(([\w-]+)\.ipynb\)")
 
 
@@ -101,6 +105,56 @@ def item(source, name):
     return match and " ".join(match[1].split())
 
 
+def is_folded(cell):
+    """Say whether a page folds a cell's code away, or leaves the cell out."""
+    return bool(FOLDED & set(cell.get("metadata", {}).get("tags", [])))
+
+
+def words(markdown):
+    """Count the words of a text in Markdown; a formula is one word, an address none."""
+    markdown = re.sub(r"\$\$.*?\$\$", " formula ", markdown, flags=re.S)
+    markdown = re.sub(r"\$[^$\n]+\$", " formula ", markdown)
+    markdown = re.sub(r"\]\([^)]*\)|<[^>]+>", " ", markdown)
+    return len(re.findall(r"[^\W_][\w’'.,-]*", markdown))
+
+
+def reading_minutes(notebook):
+    """Estimate how long a chapter takes to read, by the book's one rule.
+
+    Args:
+        notebook: dict, a notebook as JSON has it, or nbformat's `NotebookNode`. Counted are the words
+            of its text and the lines of code that are not blank and not folded.
+
+    Returns:
+        float, minutes.
+    """
+    minutes = 0
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])  # a text, or a list of lines
+        if cell["cell_type"] == "markdown":
+            minutes += words(source) / WORDS_A_MINUTE
+        elif cell["cell_type"] == "code" and not is_folded(cell):
+            minutes += sum(bool(line.strip()) for line in source.split("\n")) / LINES_A_MINUTE
+    return minutes
+
+
+def find_list(cells):
+    """Return the place and the text of the cell that says what a chapter needs, or the first cell.
+
+    Args:
+        cells: list of dict, the cells of a notebook.
+
+    Returns:
+        (int, str): the first Markdown cell among the first five with the list, which stands under
+        the title or below the first picture.
+    """
+    for number, cell in enumerate(cells[:FIRST_CELLS]):
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and "**You need:**" in source:
+            return number, source
+    return 0, "".join(cells[0]["source"]) if cells else ""
+
+
 def summary(path, part=""):
     """Read what a chapter says about itself.
 
@@ -112,14 +166,15 @@ def summary(path, part=""):
         A `Summary`.
 
     Raises:
-        ValueError: the first cell lacks something; the message names it.
+        ValueError: the first cells lack something; the message names it.
     """
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     start = texts[0] if texts else ""
     opening = re.match(r"# (.+)\n\s*\n((?:(?![-*] ).+\n?)+)", start)
-    needs, learns = item(start, "You need"), item(start, "You will learn")
-    time = TIME.search(item(start, "Time") or "")
+    _, listed = find_list(cells)
+    needs, learns = item(listed, "You need"), item(listed, "You will learn")
+    time = TIME.search(item(listed, "Time") or "")
     found = {
         "a title and a sentence under it": opening,
         "**You need:**": needs,
@@ -127,7 +182,7 @@ def summary(path, part=""):
         "**Time:** with the minutes to read and the seconds to run": time,
     }
     if missing := [name for name, value in found.items() if not value]:
-        raise ValueError(f"{path.name}: the first cell lacks {', '.join(missing)}")
+        raise ValueError(f"{path.name}: the first cells lack {', '.join(missing)}")
     return Summary(
         path=path,
         part=part,
