@@ -20,7 +20,10 @@ from tools.stored import code_cells, reasons_not_to_store
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-MORE_BYTES = {"stacked-autoencoder": 2.5e6}  # it holds the latent explorer
+MORE_BYTES = {  # they hold the latent explorer
+    "stacked-autoencoder": 2.5e6,
+    "reading-codes": 2.5e6,
+}
 CODE_WIDTH = 88  # characters, as in _static/book.css
 TIME = re.compile(r"\*\*Time:\*\* \d+ minutes to read, about \d+ seconds to run on two cores\.")
 # MyST, which Colab and Jupyter would show as it is.
