@@ -20,8 +20,7 @@ from tools.stored import code_cells, reasons_not_to_store
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-# The latent explorer is in one of them; the other keeps its room until it has moved.
-MORE_BYTES = {"reading-codes": 2.5e6, "stacked-autoencoder": 2.5e6}
+MORE_BYTES = {"reading-codes": 2.5e6}  # it holds the latent explorer
 CODE_WIDTH = 88  # characters, as in _static/book.css
 MOST_CELLS, MOST_WITH_FOLDED = 55, 70
 MOST_MINUTES = 40  # to read
