@@ -15,7 +15,7 @@ from benchmarks import chapters, common, stale, time_to_quality
 from helpers import read_result
 from studies.common import code_of
 from tests.quick_run import quick_run
-from tools.chapters import chapters as book
+from tools.chapters import book
 
 MODULES = {"time_to_quality": time_to_quality, "chapters": chapters}
 
@@ -51,16 +51,25 @@ def test_quick_run_of_chapters(tmp_path):
 
 
 def test_a_stale_measurement_is_named_and_only_that(tmp_path, capsys):
+    timed = {chapter.slug: {"seconds": chapter.seconds} for chapter in book()}
     for name, module in MODULES.items():
-        common.write_result(name, module.DEFINITION, tmp_path, quick=False)
+        common.write_result(name, module.DEFINITION, tmp_path, quick=False, chapters=timed)
     assert stale.main(tmp_path) == 0
     assert capsys.readouterr().out == ""
     changed = chapters.DEFINITION | {"seeds": [1]}
-    common.write_result("chapters", changed, tmp_path, quick=False)
+    common.write_result("chapters", changed, tmp_path, quick=False, chapters=timed)
     assert stale.main(tmp_path) == 1
     assert "python -m benchmarks.chapters " in capsys.readouterr().out
     (tmp_path / "time_to_quality.json").unlink()
     assert stale.stale(tmp_path) == ["chapters", "time_to_quality"]
+
+
+def test_chapters_that_were_not_timed_or_say_other_seconds_are_named():
+    found = stale.wrong_seconds({"new": 9, "long": 60, "right": 60}, {"long": 80, "right": 66.0})
+    assert found == [
+        "long: says 60 seconds; 80 were measured.",
+        "new: was never timed.",
+    ]
 
 
 def test_every_benchmark_can_be_stale():
@@ -137,11 +146,10 @@ def test_fit_is_the_fastest_per_epoch(measured):
     assert seconds["book"] <= min(seconds["plain Keras"], seconds["PyTorch"])
 
 
-def test_every_chapter_was_timed():
+def test_the_measured_chapters_are_whole():
     result = measured_result("chapters")
-    assert set(result["chapters"]) == {path.stem for path in book()}
+    assert result["chapters"]
     for chapter in result["chapters"].values():
-        assert chapter["seconds"] < 150
         assert chapter["cells"]
         # A label comes before what takes longer than five seconds; ten without a word are too many.
         assert max(cell["silent"] for cell in chapter["cells"]) < 10

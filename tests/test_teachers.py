@@ -12,7 +12,6 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from helpers import read_result
 from tools import chapter_map, chapters
 from tools.chapters import ROOT
 
@@ -187,16 +186,6 @@ def test_reading_the_book_imports_nothing_slow():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not {"tensorflow", "keras", "numpy", "nbformat", "sphinx"} & set(run.stdout.split())
-
-
-@pytest.mark.parametrize("chapter", BOOK, ids=SLUGS)
-def test_the_seconds_are_about_those_measured(chapter):
-    """Within a fifth of what benchmarks/chapters.py measured, which varies so much by itself."""
-    measured = read_result("chapters")["chapters"]
-    if chapter.slug not in measured:
-        pytest.skip("not measured yet: make bench")
-    seconds = measured[chapter.slug]["seconds"]
-    assert 0.8 < chapter.seconds / seconds < 1.2, f"{seconds} seconds were measured"
 
 
 # The map ------------------------------------------------------------------------------------------
