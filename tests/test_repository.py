@@ -26,6 +26,7 @@ INDEX = re.compile(
     r"(?i)pypi\.org|pythonhosted\.org|https?://\S+/simple\b|(?<!no-emit-)index-url\b"
 )
 BESIDE = "../" + "shared"
+WORK = "/" + "work/"
 
 
 def tracked():
@@ -80,7 +81,7 @@ def test_no_file_names_a_place_of_one_machine():
     "text",
     [
         'open("/home/anna/book/data.npz")',
-        "cd /work/main/book",
+        f"cd {WORK}main/book",
         "PATH=/opt/wheels",
         "see /tmp/a.txt",
         "(/Users/anna/book)",
@@ -99,7 +100,7 @@ def test_a_place_of_one_machine_would_be_found(text):
         "saved to /home/me/model.keras",
         "iVBORw0KGgo+/tmp/9k=",
         "content: '/static/'",
-        "./work/notes and ../opt/x",
+        f".{WORK}notes and ../opt/x",
         r"D:\images",
     ],
 )
@@ -132,7 +133,7 @@ def test_no_file_names_a_package_index():
         "--extra-index-url=somewhere",
         "https://files.pythonhosted.org/packages/a.whl",
         "from https://PyPI.org",
-        "http://mirror:8080/root/simple",
+        "http://mirror:8080/any/simple",
     ],
 )
 def test_a_package_index_would_be_found(text):
