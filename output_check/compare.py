@@ -24,14 +24,12 @@ from tools.stored import (
     hash_sources,
     reasons_not_to_store,
 )
+from tools.text_diff import NUMBER
 
 RTOL = 0.005
 WIDEST_RTOL = 0.25  # a wider relative tolerance would compare nothing
 PIXEL_LIMIT = 3  # root mean square difference, of 255
 ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
-NUMBER = re.compile(
-    r"(?<![\w.])[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
-)
 TABLE_LINE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
 SKIP_MARK = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
 # Digest entries that are fractions of the axes: their scale is the axes' own span.

@@ -15,12 +15,13 @@ from pathlib import Path
 import jinja2
 import nbformat
 
+from tools.chapters import ROOT
+from tools.release import git
+from tools.stored import DIGEST
 from tools.text_diff import Number, compare_text, pair, read_html
 
-ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = "chapters/*.ipynb"
 RESULTS = ("studies/results/*.json", "benchmarks/results/*.json")
-DIGEST = "application/vnd.autoencoders-measured.digest"
 OLDER_DIGEST = f"{DIGEST}+json"
 
 
@@ -200,14 +201,6 @@ def compare_results(name, old, new):
     }
     notes = [f"{what}: {n}" for what, n in counts.items() if n]
     return Change(name, name_status(old, new), numbers=numbers, notes=notes)
-
-
-def git(root, *arguments):
-    """Return what a git command prints."""
-    command = ["git", *arguments]
-    return subprocess.run(
-        command, cwd=root, check=True, capture_output=True, encoding="utf-8"
-    ).stdout
 
 
 def compare(root, commit):

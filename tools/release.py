@@ -26,7 +26,9 @@ def git(root, *arguments):
         subprocess.CalledProcessError: the command failed.
     """
     command = ["git", "-c", "core.quotePath=false", *arguments]
-    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, cwd=root, check=True, capture_output=True, encoding="utf-8"
+    ).stdout
 
 
 def project(root, commit):
