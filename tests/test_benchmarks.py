@@ -150,6 +150,7 @@ def test_the_measured_chapters_are_whole():
     result = measured_result("chapters")
     assert result["chapters"]
     for chapter in result["chapters"].values():
+        assert chapter["seconds"] < 150
         assert chapter["cells"]
         # A label comes before what takes longer than five seconds; ten without a word are too many.
         assert max(cell["silent"] for cell in chapter["cells"]) < 10
