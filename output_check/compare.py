@@ -116,7 +116,7 @@ def _find_stale_cells(notebook):
 def _reasons_not_to_read(output):
     """Return why an output's digest cannot be read, as a list of at most one phrase."""
     try:
-        _read_digest(_data(output))
+        _read_digest(data_of(output))
     except ValueError as error:
         return [f"a digest that cannot be read ({error})"]
     return []
@@ -178,7 +178,7 @@ class Comparison:
         if _name(stored) != _name(new):
             self.problems.append(f"{where}: stored is {_name(stored)}, the run gave {_name(new)}")
             return
-        old, fresh = _data(stored), _data(new)
+        old, fresh = data_of(stored), data_of(new)
         try:
             digests = _read_digest(old), _read_digest(fresh)
         except ValueError as error:
@@ -190,7 +190,7 @@ class Comparison:
         for kind in sorted(old.keys() - {"image/png", DIGEST}):
             texts = [old[kind], fresh[kind]]
             if kind == "text/html" and DIGEST in old:
-                texts = [_visible(text) for text in texts]
+                texts = [visible_text(text) for text in texts]
             self.compare_texts(*texts, f"{where} ({kind})")
         if DIGEST in old:
             self.figures += 1
@@ -224,7 +224,7 @@ class Comparison:
             place = f"{where}, number {i}"
             self.numbers += 1
             self.moving += place in self.spreads
-            (a, unit_a), (b, unit_b) = _parsed(old), _parsed(fresh)
+            (a, unit_a), (b, unit_b) = parse_number(old), parse_number(fresh)
             units = [unit for unit in (unit_a, unit_b) if unit is not None]
             rounding = min(units, default=0)
             self.compare_numbers(a, b, abs(a), rounding, place, context=context)
@@ -354,7 +354,8 @@ class _Visible(HTMLParser):
             self.pieces.append(data)
 
 
-def _visible(html):
+def visible_text(html):
+    """Return the text that a reader of HTML sees."""
     parser = _Visible()
     parser.feed(html)
     return "\n".join(parser.pieces)
@@ -382,7 +383,7 @@ def _kinds(artists):
     return [k for i, k in enumerate(kinds) if k != "AxesImage" or kinds[i - 1 : i] != [k]]
 
 
-def _data(output):
+def data_of(output):
     """Return what an output holds, by kind."""
     if output["output_type"] == "stream":
         return {"text": output["text"]}
@@ -414,7 +415,7 @@ def _words(line):
     return [" ".join(TABLE_LINE.sub(r"\1\1\1", part).split()) for part in NUMBER.split(line)]
 
 
-def _parsed(number):
+def parse_number(number):
     """Return a printed number's value, and the unit in its last digit (None for an integer)."""
     plain = number.replace(",", "").replace("−", "-")
     if plain.lstrip("+-").isdigit():

@@ -8,6 +8,7 @@ to the end is either no change of the lesson, or a claim to be sharpened.
 
 import argparse
 import ast
+import copy
 import random
 import sys
 from collections import Counter, defaultdict
@@ -96,7 +97,7 @@ def replaced(source, node, text):
     return (encoded[:start] + text.encode() + encoded[stop:]).decode()
 
 
-def mistakes(node):  # noqa: PLR0912 (a table, one line a mistake)
+def mistakes(node):  # noqa: PLR0912 (a table, two lines a mistake)
     """Yield (kind, node to replace, its new text) for each mistake that can be made at a node."""
     match node:
         case ast.Attribute(attr="T"):
@@ -105,8 +106,8 @@ def mistakes(node):  # noqa: PLR0912 (a table, one line a mistake)
             yield "other images", node, f"({ast.unparse(node.value)}).{DATA[name]}"
         case ast.Name(id=name, ctx=ast.Load()) if name in DATA:
             yield "other images", node, DATA[name]
-        case ast.Constant(value=str(word)) if word in WORDS:
-            yield "other activation or loss", node, repr(WORDS[word])
+        case ast.Call():
+            yield from mistaken_calls(node)
         case ast.Constant(value=30):
             yield "code of 29", node, "29"
         case ast.keyword(arg=name, value=ast.Constant(value=float(rate))) if name in RATES:
@@ -117,16 +118,6 @@ def mistakes(node):  # noqa: PLR0912 (a table, one line a mistake)
             yield "an epoch more", node.value, str(epochs + 1)
         case ast.keyword(arg="activation", value=ast.Constant(value=None)):
             yield "other activation or loss", node.value, repr("relu")
-        case ast.Call(
-            func=ast.Attribute(attr=name), args=[ast.Constant(value=float(rate)), *_]
-        ) if name in OPTIMISERS:
-            yield "rate times three", node.args[0], repr(3 * rate)
-        case ast.Call(func=ast.Attribute(attr="set_random_seed"), args=[ast.Constant(value=seed)]):
-            yield "other seed", node.args[0], str(seed + 1)
-        case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in FUNCTIONS | METHODS:
-            known = METHODS | FUNCTIONS if ast.unparse(value) in MODULES else METHODS
-            if name in known:
-                yield "other statistic", node.func, f"({ast.unparse(value)}).{known[name]}"
         case ast.BinOp(op=ast.Sub(), right=right) if "mean" in ast.unparse(right):
             yield "not centred", node, f"({ast.unparse(node.left)})"
         case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=2)):
@@ -137,6 +128,24 @@ def mistakes(node):  # noqa: PLR0912 (a table, one line a mistake)
         case ast.Compare(ops=[operator]) if type(operator) in ORDER:
             sides = ast.unparse(node.left), ast.unparse(node.comparators[0])
             yield "other comparison", node, f"({sides[0]}) {ORDER[type(operator)]} ({sides[1]})"
+
+
+def mistaken_calls(node):
+    """Yield the mistakes that can be made in a call: in its words, its function, its first argument."""
+    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+        if isinstance(argument, ast.Constant) and argument.value in WORDS:
+            yield "other activation or loss", argument, repr(WORDS[argument.value])
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr=name), args=[ast.Constant(value=float(rate)), *_]
+        ) if name in OPTIMISERS:
+            yield "rate times three", node.args[0], repr(3 * rate)
+        case ast.Call(func=ast.Attribute(attr="set_random_seed"), args=[ast.Constant(value=seed)]):
+            yield "other seed", node.args[0], str(seed + 1)
+        case ast.Call(func=ast.Attribute(value=value, attr=name)):
+            known = METHODS | FUNCTIONS if ast.unparse(value) in MODULES else METHODS
+            if name in known:
+                yield "other statistic", node.func, f"({ast.unparse(value)}).{known[name]}"
 
 
 def sample(mutants, number, seed=0):
@@ -156,7 +165,7 @@ def first_red(path, notebook, mutant, spreads):
     """Run a mutant until it is noticed; return where and how, or an empty text if it survives."""
     stored = {cell.id: cell for cell in code_cells(notebook)}
     reached = False
-    for cell in code_cells(broken := nbformat.reads(nbformat.writes(broken), as_version=4)):
+    for cell in code_cells(broken := copy.deepcopy(notebook)):
         if cell.id == mutant.cell:
             cell.source = mutant.source
     with start_kernel(path.parent, extensions=[DIGEST_EXTENSION]) as kernel:

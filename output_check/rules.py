@@ -13,6 +13,7 @@ from itertools import pairwise
 import nbformat
 from markdown_it import MarkdownIt
 
+from output_check import prose
 from tools.chapters import EXERCISE, ROOT, find_list, is_folded, reading_minutes
 from tools.normalise import COLAB_ID, colab_source, normalise, text
 from tools.stored import code_cells, reasons_not_to_store
@@ -407,6 +408,13 @@ def claims(chapter):
         yield "the chapter claims nothing"
 
 
+def numbers(chapter):
+    """Every number that the prose reports follows from an output or the code, or is quoted."""
+    flaws = prose.find_prose_flaws(chapter.notebook, prose.read(prose.path_of(chapter.slug)))
+    advice = f"; if that is meant: python -m output_check.prose {chapter.slug}"
+    yield from (flaw + advice for flaw in flaws)
+
+
 def set_up_cell(chapter):
     """The generated set-up cell for Colab comes right after the title and is up to date."""
     cell = chapter.cells[1] if len(chapter.cells) > 1 else None
@@ -468,6 +476,7 @@ RULES = [
     links,
     figures,
     claims,
+    numbers,
     set_up_cell,
     code_width,
     normal_form,
