@@ -216,7 +216,7 @@ class Comparison:
     def compare_lines(self, stored, new, where):
         """Compare two lines in their words and in their numbers."""
         context = _pair([stored], [new])
-        if _words(stored) != _words(new):
+        if stored != new and _words(stored) != _words(new):
             self.problems.append(f"{where}: the words differ:{context}")
             return
         pairs = zip(NUMBER.findall(stored), NUMBER.findall(new), strict=True)
@@ -272,7 +272,8 @@ class Comparison:
                 self.compare_drawn(stored, new, where, key)
             else:
                 for i, pair in enumerate(zip(stored, new, strict=True), start=1):
-                    self.compare_digests(*pair, f"{where} › {_title(pair[0], i)}", key)
+                    if pair[0] != pair[1]:
+                        self.compare_digests(*pair, f"{where} › {_title(pair[0], i)}", key)
         elif _are_measured([stored]) and _are_measured([new]):
             self.compare_drawn([stored], [new], where, key)
         elif _is_number(stored) and _is_number(new):
@@ -289,7 +290,7 @@ class Comparison:
                 self.problems.append(f"{where}: {key} {_short(stored[key])} is gone")
             elif key not in stored:
                 self.problems.append(f"{where}: {key} {_short(new[key])} is new")
-            else:
+            elif stored[key] != new[key]:
                 self.compare_digests(stored[key], new[key], f"{where} › {key}", key)
 
     def compare_drawn(self, stored, new, where, key):
