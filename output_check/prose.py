@@ -127,7 +127,7 @@ def shown_numbers(cell):
         for kind, text in sorted(data_of(output).items()):
             if kind == DIGEST:
                 texts += words_of(parse(text))
-            elif kind != "image/png":
+            elif kind.startswith("text"):
                 texts.append(visible_text(text) if kind == "text/html" else text)
     return [str(number) for text in [*texts, cell.source] for number in with_units(text)]
 
@@ -288,8 +288,9 @@ def main(slugs):
         bindings, said = bind(notebook, read(path_of(path.stem)))
         print("".join(f"{path.stem}: {line}\n" for line in said), end="")
         numbers = {cell.id: shown_numbers(cell) for cell in code_cells(notebook)}
-        path_of(path.stem).parent.mkdir(exist_ok=True)
-        path_of(path.stem).write_text(write(bindings, numbers), encoding="utf-8", newline="\n")
+        file = path_of(path.stem)
+        if bindings or file.exists():
+            file.write_text(write(bindings, numbers), encoding="utf-8", newline="\n")
         unbound |= any(binding is None for bound in bindings.values() for _, binding in bound)
     return int(unbound)
 

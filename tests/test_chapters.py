@@ -433,6 +433,7 @@ MUTANTS = {
             replace(8, "claim", "print")(notebook),
         ],
     },
+    "numbers": {"bound to nothing": put(3, "The network saves 12.5 % of the error.")},
     "set_up_cell": {
         "missing": delete(1),
         "moved": lambda notebook: notebook.cells.insert(3, notebook.cells.pop(1)),
