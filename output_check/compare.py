@@ -1,9 +1,9 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
-Words are equal, and so are numbers, up to rounding: one unit in the last digit that is printed, half
-a per cent of what is drawn. A number that moves between environments is allowed a multiple of the
-spread that was measured for it (output_check/spreads.py), and no other number is. Nothing is ignored:
-what cannot be compared is a flaw of the stored notebook.
+Words are equal, and so are the numbers of a cell in which nothing moved between environments. Where
+something did, a number is allowed a multiple of the spread that was measured for it, if one was
+(output_check/spreads.py), and rounding: one unit in its last digit. What is drawn is allowed half
+a per cent of its axis. Nothing is ignored: what cannot be compared is a flaw of the stored notebook.
 """
 
 import base64
@@ -54,7 +54,7 @@ class Move:
     @property
     def noisy(self):
         """Whether it moved so far that a check would say nothing."""
-        return self.off > self.rounding and self.share > NOISY
+        return self.off > self.rounding * (1 + 1e-9) and self.share > NOISY
 
 
 def read_exception(cell):
@@ -229,24 +229,24 @@ class Comparison:
             rounding = min(units, default=0)
             self.compare_numbers(a, b, abs(a), rounding, place, context=context)
 
-    def compare_numbers(self, a, b, size, rounding, place, *, listed=0.0, context=""):
+    def compare_numbers(self, a, b, size, rounding, place, *, drawn=False, context=""):
         """Compare two numbers: within rounding, and a multiple of the spread measured there.
 
         Args:
             a: float, the stored number.
             b: float, the run's number.
             size: float, what a share is taken of.
-            rounding: float, the move that is always allowed.
+            rounding: float, the move that means nothing.
             place: str, where the numbers stand; the key of their spread.
-            listed: float, the move above which it belongs into the list of spreads.
+            drawn: bool, whether they are drawn: half of `rounding` is not worth listing.
             context: str, the lines around the numbers.
         """
         off = abs(a - b)
-        if off > listed and (place not in self.moves or off > self.moves[place].off):
+        if off > drawn * rounding / 2 and (place not in self.moves or off > self.moves[place].off):
             self.moves[place] = Move(off, size, rounding)
         if self.measuring:
             return
-        allowed = rounding
+        allowed = rounding if drawn or self.spreads else 0
         if place in self.spreads:
             allowed += MULTIPLE * self.spreads[place].off
             self.widest = max(self.widest, allowed / size if size else 0)
@@ -299,15 +299,18 @@ class Comparison:
             return
         known = [number for number in stored if number is not None]
         span = max(known, default=0) - min(known, default=0)
-        span = 1 if key in AXES_FRACTIONS else span or max(map(abs, known), default=0)
+        largest = max(map(abs, known), default=0)
         for a, b in zip(stored, new, strict=True):
             if a is None or b is None:
                 if a is not b:
                     self.problems.append(f"{where}: stored {a}, the run gave {b}")
-                continue
-            size = max(span, abs(a)) if key in AXES_FRACTIONS else span
-            rounding = FLOOR * size + ROUNDING * abs(a)
-            self.compare_numbers(a, b, size, rounding, where, listed=rounding / 2)
+            elif key in AXES_FRACTIONS:
+                # A small thing has little room, or its whole shape would be lost in it.
+                floor = FLOOR * min(10 * span or 1, 1) + ROUNDING * max(abs(a), 1)
+                self.compare_numbers(a, b, max(abs(a), 1), floor, where, drawn=True)
+            else:
+                floor = FLOOR * (span or largest) + ROUNDING * abs(a)
+                self.compare_numbers(a, b, span or largest, floor, where, drawn=True)
 
     def compare_structure(self, stored, new, where):
         """Compare only which kinds of things two figures hold, axes by axes."""
@@ -334,7 +337,7 @@ class Comparison:
             self.problems.append(f"{where}: stored {old.size}, the run gave {fresh.size}")
             return
         off = math.sqrt(np.mean((np.asarray(old, float) - np.asarray(fresh, float)) ** 2))
-        self.compare_numbers(0, off, 255, PIXEL_LIMIT, where, listed=PIXEL_LIMIT / 2)
+        self.compare_numbers(0, off, 255, PIXEL_LIMIT, where, drawn=True)
 
 
 class _Visible(HTMLParser):

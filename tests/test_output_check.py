@@ -134,14 +134,14 @@ def test_a_stored_notebook_is_sound_and_agrees_with_itself(stored):
 
 def number_mutants(text, where, moves):
     """Yield (text with one number as near as is allowed, text with it a little farther)."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     for i, line in enumerate(lines):
         for j, match in enumerate(NUMBER.finditer(line), start=1):
             value = Decimal(match[0].replace(",", "").replace("−", "-"))
             whole = re.fullmatch(r"[-+−\d,]+", match[0])
             unit = Decimal(1).scaleb(value.as_tuple().exponent)
             move = moves.get(f"{where}, line {i + 1}, number {j}", Move(0, 0, 0))
-            steps = int(MULTIPLE * move.off / float(unit) + 1e-6) + (not whole)
+            steps = int(MULTIPLE * move.off / float(unit) + 1e-6) + bool(moves and not whole)
             yield tuple(
                 "\n".join(
                     [
@@ -215,9 +215,10 @@ def changed(container, place, name):
     if isinstance(value, int):
         return value + 1
     numbers = [v for v in (container if isinstance(container, list) else [value]) if v is not None]
-    span = max(numbers) - min(numbers) or max(map(abs, numbers))
-    size = max(1, abs(value)) if name in AXES_FRACTIONS else span
-    return value + 1.1 * (FLOOR * size + 1e-4 * abs(value)) + 1e-12
+    span = max(numbers) - min(numbers)
+    if name in AXES_FRACTIONS:
+        return value + 1.1 * (FLOOR * min(10 * span or 1, 1) + 1e-4 * max(1, abs(value)))
+    return value + 1.1 * (FLOOR * (span or max(map(abs, numbers))) + 1e-4 * abs(value)) + 1e-12
 
 
 def test_every_entry_of_every_digest_counts(stored):
@@ -433,7 +434,11 @@ def test_an_output_that_cannot_be_kept_is_a_flaw(tiny, output):
     ],
 )
 def test_what_two_lines_may_differ_in(old, new, same):
-    assert is_rejected(old, new) != same
+    elsewhere = {"elsewhere": Move(1, 1, 1)}
+    assert is_rejected(old, new, spreads=elsewhere) != same
+    # Where nothing moved, every digit counts.
+    digits = [re.findall(r"\d", line) for line in (old, new)]
+    assert is_rejected(old, new) == (not same or digits[0] != digits[1])
 
 
 def test_a_stream_may_arrive_in_pieces(tiny):
@@ -510,7 +515,7 @@ def test_what_moves_is_measured_and_allowed_three_times_and_the_rest_is_sharp(ti
     spreads, problems = files.measure(tiny, [tiny, moved_run(tiny)])
     assert problems == []
     assert {cell for cell, (_, moves) in spreads.items() if moves} == {
-        code_cells(tiny)[number].id for number in (2, 4, 7)
+        code_cells(tiny)[number].id for number in (2, 4, 6)
     }
     _, moves = spreads[code_cells(tiny)[2].id]
     assert moves["output 1 (text), line 1, number 3"].off == pytest.approx(0.0002)
@@ -699,7 +704,8 @@ def report(tiny, tmp_path_factory):
         path = book / "chapters" / f"{name}.ipynb"
         nbformat.write(notebook, path)
         moved = copy.deepcopy(notebook)
-        if name == "noisy":
+        if name in ("within", "noisy"):
+            replaced("-0.2 %", "-0.3 %")(moved)
             replaced("0.01280", "0.01276")(moved)
         if name != "unmeasured":
             spreads, _ = files.measure(notebook, [moved])
