@@ -2,9 +2,10 @@
 
 The chapter runs again in environments that round differently, and its numbers are compared with those
 that are stored. What is found is stored too (output_check/spreads.py) and decides how far
-a number may move in the output check.
+a number may move in the output check. A chapter whose code has been measured already is left alone.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from output_check.compare import find_flaws
-from output_check.spreads import find_spread_flaws, measure, path_of, write
+from output_check.spreads import find_spread_flaws, find_unmeasured, measure, path_of, read, write
 from tools.chapters import ROOT, chapters
 from tools.run import execute, fetch_images
 
@@ -54,13 +55,19 @@ def measure_chapter(path):
     return problems + find_spread_flaws(notebook, spreads)
 
 
-def main(slugs):
+def main(arguments=None):
     """Measure the chapters named, or all; return the exit status."""
-    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in slugs] or chapters()
-    fetch_images()
+    parser = argparse.ArgumentParser(prog="python -m output_check.measure", description=__doc__)
+    parser.add_argument("slugs", nargs="*", metavar="slug", help="chapters; by default all")
+    parser.add_argument("--again", action="store_true", help="measure what has been measured too")
+    options = parser.parse_args(arguments)
+    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in options.slugs]
     failed = False
-    for path in paths:
-        start = time.monotonic()
+    for path in paths or chapters():
+        notebook, start = nbformat.read(path, as_version=4), time.monotonic()
+        if not options.again and not find_unmeasured(notebook, read(path_of(path))):
+            continue
+        fetch_images()
         try:
             flaws = measure_chapter(path)
         except (RuntimeError, OSError) as error:
@@ -73,4 +80,4 @@ def main(slugs):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -88,17 +88,25 @@ def pooled(moves):
     }
 
 
+def find_unmeasured(notebook, spreads):
+    """Return the ids of the cells whose outputs were not measured for the code as it is."""
+    return [
+        cell.id
+        for cell in code_cells(notebook)
+        if cell.outputs and spreads.get(cell.id, ("",))[0] != source_hash(cell.source)
+    ]
+
+
 def find_spread_flaws(notebook, spreads):
     """Return which cells were not measured, and which numbers move too much to be shown."""
-    found = []
-    for cell in code_cells(notebook):
-        code, moves = spreads.get(cell.id, ("", {}))
-        if cell.outputs and code != source_hash(cell.source):
-            found.append(f"code cell {cell.id!r} has no measured spread: run `make run`")
-        found += [
-            f"code cell {cell.id!r}, {place}: moves by {move.off:.3g} of {move.size:.4g} between "
-            "environments; show what is stable"
-            for place, move in moves.items()
-            if move.noisy
-        ]
-    return found
+    found = [
+        f"code cell {cell!r} has no measured spread: run `make run`"
+        for cell in find_unmeasured(notebook, spreads)
+    ]
+    return found + [
+        f"code cell {cell!r}, {place}: moves by {move.off:.3g} of {move.size:.4g} between "
+        "environments; show what is stable"
+        for cell, (_, moves) in spreads.items()
+        for place, move in moves.items()
+        if move.noisy
+    ]

@@ -27,6 +27,7 @@ from output_check.compare import (
     read_exception,
 )
 from output_check.digest_text import parse, write
+from output_check.measure import measure_chapter
 from tools.chapters import ROOT, chapters
 from tools.run import run
 from tools.stored import DIGEST, OUTPUTS_OF, code_cells, hash_sources, reasons_not_to_store
@@ -584,6 +585,20 @@ def test_words_that_depend_on_the_environment_cannot_be_stored(tiny):
     replaced("PCA", "AE")(run)
     _, problems = files.measure(tiny, [run])
     assert "the words differ" in problems[0]
+
+
+def test_a_chapter_is_measured_in_other_environments(tmp_path):
+    """The noisy number shows that the environments reach the kernel."""
+    source = 'import os\nprint("threads:", os.environ.get("TF_NUM_INTRAOP_THREADS", "2"))'
+    cells = [nbformat.v4.new_markdown_cell("# Tiny"), nbformat.v4.new_code_cell(source)]
+    path = tmp_path / "chapters" / "tiny.ipynb"
+    path.parent.mkdir()
+    (tmp_path / "output_check").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    path.write_text(run(path), encoding="utf-8")
+    (flaw,) = measure_chapter(path)
+    assert "moves by 2 of 2 between environments" in flaw
+    assert files.path_of(path).read_text(encoding="utf-8").endswith("line 1, number 1\n")
 
 
 # --- tools/run.py
