@@ -258,8 +258,8 @@ class Comparison:
         elif allowed:
             self.worst = max(self.worst, off / allowed)
 
-    def compare_digests(self, stored, new, where, key=""):
-        """Compare two digests, or parts of them."""
+    def compare_digests(self, stored, new, where, key="", scale=None):
+        """Compare two digests, or parts of them; `scale` is the span of an image's colours."""
         if isinstance(stored, dict) and isinstance(new, dict):
             self.compare_entries(stored, new, where)
         elif isinstance(stored, list) and isinstance(new, list):
@@ -269,7 +269,7 @@ class Comparison:
                     f"{_pair([stored], [new])}"
                 )
             elif _are_measured(stored) and _are_measured(new):
-                self.compare_drawn(stored, new, where, key)
+                self.compare_drawn(stored, new, where, key, scale)
             else:
                 for i, pair in enumerate(zip(stored, new, strict=True), start=1):
                     if pair[0] != pair[1]:
@@ -285,15 +285,16 @@ class Comparison:
 
     def compare_entries(self, stored, new, where):
         """Compare two dicts of a digest; the version that drew it is no part of what it says."""
+        low, high = stored.get("limits", (0, 0)) if "thumbnail" in stored else (0, 0)
         for key in sorted((stored.keys() | new.keys()) - {"matplotlib"}):
             if key not in new:
                 self.problems.append(f"{where}: {key} {_short(stored[key])} is gone")
             elif key not in stored:
                 self.problems.append(f"{where}: {key} {_short(new[key])} is new")
             elif stored[key] != new[key]:
-                self.compare_digests(stored[key], new[key], f"{where} › {key}", key)
+                self.compare_digests(stored[key], new[key], f"{where} › {key}", key, high - low)
 
-    def compare_drawn(self, stored, new, where, key):
+    def compare_drawn(self, stored, new, where, key, scale=None):
         """Compare two lists of measured numbers, relative to their span or to that of the axes."""
         if self.structure_only:
             return
@@ -310,7 +311,7 @@ class Comparison:
                 self.compare_numbers(a, b, max(abs(a), 1), floor, where, drawn=True)
             else:
                 floor = FLOOR * (span or largest) + ROUNDING * abs(a)
-                self.compare_numbers(a, b, span or largest, floor, where, drawn=True)
+                self.compare_numbers(a, b, scale or span or largest, floor, where, drawn=True)
 
     def compare_structure(self, stored, new, where):
         """Compare only which kinds of things two figures hold, axes by axes."""
