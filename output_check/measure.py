@@ -48,7 +48,12 @@ def measure_chapter(path):
     notebook = nbformat.read(path, as_version=4)
     if flaws := find_flaws(notebook):
         return flaws
-    runs = [execute(path, environment) for environment in ENVIRONMENTS.values()]
+    runs = []
+    for name, environment in ENVIRONMENTS.items():
+        try:
+            runs.append(execute(path, environment))
+        except RuntimeError as error:
+            raise RuntimeError(f"{name}: {error}") from None
     spreads, problems = measure(notebook, runs)
     path_of(path).parent.mkdir(exist_ok=True)
     path_of(path).write_text(write(spreads), encoding="utf-8", newline="\n")
