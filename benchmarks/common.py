@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from studies.common import code_hash as hash_of
+from studies import common as studies
 from studies.common import machine, versions, write_whole
 
 BENCHMARKS = Path(__file__).parent
@@ -48,7 +48,8 @@ def arguments(description, argv=None, **further):
 
 def code_hash(name, definition):
     """Return the SHA-256 of a benchmark's settings and code and of `fit`'s, as 64 digits."""
-    return hash_of(definition, BENCHMARKS / f"{name}.py", ROOT / "helpers" / "training.py")
+    files = [BENCHMARKS / f"{name}.py", ROOT / "helpers" / "training.py"]
+    return studies.code_hash(definition, *(studies.code_only(studies.read(f)) for f in files))
 
 
 def write_result(name, definition, folder, **fields):

@@ -19,8 +19,8 @@ from pathlib import Path
 
 STUDIES = Path(__file__).parent
 ROOT = STUDIES.parent
-# The code beside a study's own that decides its numbers.
-SHARED = ("helpers/layers.py", "helpers/training.py")
+# The helpers that decide no study's numbers: the images are what their SHA-256 says (see data.py).
+NO_NUMBERS = {"__init__.py", "data.py"}
 RESULTS = STUDIES / "results"
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "scikit-learn", "scipy")
 
@@ -40,8 +40,8 @@ def arguments(description, argv=None):
     parser.add_argument("--quick", action="store_true", help="a tiny run, in under a minute")
     parser.add_argument("--out", type=Path, help="folder for the result (default: studies/results)")
     options = parser.parse_args(argv)
-    for path in [*STUDIES.glob("*.py"), *(ROOT / file for file in SHARED)]:
-        code_of(path)  # keeps the code that runs, should the file change meanwhile
+    for path in [*STUDIES.glob("*.py"), *shared_files()]:
+        read(path)  # keeps the code that runs, should the file change meanwhile
     if options.out is None:
         options.out = Path(tempfile.mkdtemp(prefix="study-")) if options.quick else RESULTS
     elif options.quick and options.out.resolve() == RESULTS.resolve():
@@ -49,10 +49,15 @@ def arguments(description, argv=None):
     return options
 
 
+def shared_files():
+    """Return the paths of the helpers whose code may decide a study's numbers."""
+    return sorted(f for f in (ROOT / "helpers").glob("*.py") if f.name not in NO_NUMBERS)
+
+
 @functools.cache
-def code_of(path):
-    """Return the code of a file (see `code_only`), as it was when this process first asked."""
-    return code_only(path.read_text(encoding="utf-8"))
+def read(path):
+    """Return the text of a file, as it was when this process first asked."""
+    return path.read_text(encoding="utf-8")
 
 
 def code_only(source):
@@ -68,19 +73,71 @@ def code_only(source):
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def code_hash(definition, *paths):
-    """Return the SHA-256 of a definition and of the code in some files, as 64 hex digits."""
-    text = "\n".join([json.dumps(definition, sort_keys=True), *map(code_of, paths)])
+def names_in(source):
+    """Return every name that some Python source mentions: variables, attributes, imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+    return found
+
+
+def code_reached(names, files):
+    """Return the code of the definitions in some files that some names lead to, however far.
+
+    So a new layer in `helpers/layers.py` leaves the results of the studies that do not use it alone.
+    """
+    definitions = [ast.get_source_segment(read(f), node) for f in files for node in _body(f)]
+    pool = {code: _defined(code) for code in definitions}
+    reached, names = [], set(names)
+    while found := [code for code in pool if code not in reached and pool[code] & names]:
+        reached += found
+        names |= set().union(*map(names_in, found))
+    return [code_only(code) for code in pool if code in reached]
+
+
+def _body(path):
+    """Yield the statements of a file's top level that define something, with their decorators."""
+    for node in ast.parse(read(path)).body:
+        if decorators := getattr(node, "decorator_list", []):
+            node.lineno, node.col_offset = decorators[0].lineno, 0
+        if not isinstance(node, ast.Expr):
+            yield node
+
+
+def _defined(code):
+    """Return the names that a statement defines."""
+    node = ast.parse(code).body[0]
+    match node:
+        case ast.FunctionDef() | ast.ClassDef():
+            return {node.name}
+        case ast.Import() | ast.ImportFrom():
+            return names_in(code)
+    return {
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+
+
+def code_hash(definition, *code):
+    """Return the SHA-256 of a definition and of some code, as 64 hex digits."""
+    text = "\n".join([json.dumps(definition, sort_keys=True), *code])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def definition_hash(name, definition):
-    """Return the hash of a study's definition, its script, and the layers and training it uses.
+    """Return the hash of a study's definition, its script, and what it uses of the helpers.
 
     The rest needs no hash: this module writes results and makes none of their numbers, and the
     images are what their files' SHA-256 and the tests of `helpers/data.py` say.
     """
-    return code_hash(definition, STUDIES / f"{name}.py", *(ROOT / file for file in SHARED))
+    script = read(STUDIES / f"{name}.py")
+    used = code_reached(names_in(script), shared_files())
+    return code_hash(definition, code_only(script), *used)
 
 
 def machine():

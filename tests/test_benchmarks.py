@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import chapters, common, stale, time_to_quality
 from helpers import read_result
-from studies.common import code_of
+from studies.common import read
 from tests.quick_run import quick_run
 from tools.chapters import book
 
@@ -93,7 +93,7 @@ def test_hash_sees_code_settings_and_fit_but_not_prose(tmp_path, monkeypatch):
     (tmp_path / "helpers").mkdir()
 
     def digest(code="a = 1", fit="def fit(): pass", definition=1):
-        code_of.cache_clear()
+        read.cache_clear()
         (tmp_path / "x.py").write_text(code)
         (tmp_path / "helpers" / "training.py").write_text(fit)
         return common.code_hash("x", definition)

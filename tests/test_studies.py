@@ -8,7 +8,6 @@ import importlib
 import itertools
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -32,8 +31,8 @@ def test_committed_result_is_the_codes(name):
     result = read_result(name)
     study = importlib.import_module(f"studies.{name}")
     assert result["definition_hash"] == common.definition_hash(name, study.DEFINITION), (
-        f"studies/{name}.py or one of {', '.join(common.SHARED)} has changed since its result was "
-        f"made: run python -m studies.{name} and commit the new result"
+        f"studies/{name}.py, or what it uses of helpers/, has changed since its result was made: "
+        f"run python -m studies.{name} and commit the new result"
     )
     assert result["definition"] == json.loads(json.dumps(study.DEFINITION))
 
@@ -61,26 +60,30 @@ def test_every_study_has_its_line():
         assert f"python -m studies.{name}" in text
 
 
+LAYERS = "class Layer:\n    size = 1\n\n\nclass Other:\n    size = 1\n"
+TRAINING = "RATE = 1\n\n\ndef fit():\n    return RATE\n"
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Return a function that writes a study and the shared code, and gives the study's hash."""
+    """Return a function that writes a study and two helpers, and gives the study's hash."""
     monkeypatch.setattr(common, "ROOT", tmp_path)
     monkeypatch.setattr(common, "STUDIES", tmp_path)
+    (tmp_path / "helpers").mkdir()
 
-    def write(code="a = 1\n", definition=None, **shared):
+    def write(code="Layer, fit\n", definition=None, layers=LAYERS, training=TRAINING):
         (tmp_path / "x.py").write_text(code)
-        for file in common.SHARED:
-            (tmp_path / file).parent.mkdir(exist_ok=True)
-            (tmp_path / file).write_text(shared.get(Path(file).stem, "b = 1\n"))
+        (tmp_path / "helpers" / "layers.py").write_text(layers)
+        (tmp_path / "helpers" / "training.py").write_text(training)
         return common.definition_hash("x", definition or {"seeds": [0]})
 
-    def digest(*args, **shared):
-        common.code_of.cache_clear()  # as in a new process
-        return write(*args, **shared)
+    def digest(*args, **changes):
+        common.read.cache_clear()  # as in a new process
+        return write(*args, **changes)
 
     digest.without_a_new_process = write
     yield digest
-    common.code_of.cache_clear()
+    common.read.cache_clear()
 
 
 def test_hash_sees_code_and_settings_but_not_prose(study):
@@ -93,18 +96,37 @@ def test_hash_sees_code_and_settings_but_not_prose(study):
     assert study("def f():\n    return 1\n", {"seeds": [1]}) != plain
 
 
-@pytest.mark.parametrize("file", ["layers", "training"])
-def test_hash_sees_the_layers_and_the_training_but_not_their_prose(study, file):
+def test_hash_sees_what_is_used_of_the_helpers_but_not_its_prose(study):
     plain = study()
-    assert study(**{file: '"""New words."""\n# and more\nb = 1\n'}) == plain
-    assert study(**{file: "b = 2\n"}) != plain
+    assert study(layers=LAYERS.replace("size = 1", "size = 2", 1)) != plain
+    assert study(layers=f"@wrapped\n{LAYERS}") != plain
+    assert study(training=f'"""New words."""\n# and more\n{TRAINING}') == plain
+
+
+def test_hash_follows_a_helper_to_what_it_uses_itself(study):
+    plain = study()
+    assert study(training=TRAINING.replace("RATE = 1", "RATE = 2")) != plain
+    assert study(training=TRAINING + "\n\ndef unused():\n    return 1\n") == plain
+    # From file to file as well: Layer asks for what training.py defines.
+    layers = LAYERS.replace("size = 1", "size = limit", 1)
+    limited = study(layers=layers, training=f"limit = 1\n{TRAINING}")
+    assert study(layers=layers, training=f"limit = 2\n{TRAINING}") != limited
+
+
+def test_hash_leaves_alone_what_a_study_does_not_use(study):
+    plain = study()
+    assert (
+        study(layers=LAYERS.replace("class Other:\n    size = 1", "class Other:\n    size = 2"))
+        == plain
+    )
+    assert study(layers=LAYERS + "\n\nclass New:\n    pass\n") == plain
 
 
 def test_hash_belongs_to_the_code_that_ran(study, tmp_path):
     study()
     common.arguments("", ["--out", str(tmp_path)])
     before = common.definition_hash("x", {"seeds": [0]})
-    assert study.without_a_new_process("a = 2\n", training="b = 2\n") == before
+    assert study.without_a_new_process("a = 2\n", training="fit = 2\n") == before
     assert study("a = 2\n") != before
 
 
