@@ -179,6 +179,13 @@ def races(chapter):
                 )
 
 
+def numbers(chapter):
+    """Every number that the prose reports follows from an output or the code, or is quoted."""
+    flaws = prose.find_prose_flaws(chapter.notebook, prose.read(prose.path_of(chapter.slug)))
+    advice = f"; if that is meant: python -m output_check.prose {chapter.slug}"
+    yield from (flaw + advice for flaw in flaws)
+
+
 def cell_count(chapter):
     """A chapter is one lesson: not too many cells."""
     shown = sum(not is_folded(cell) for cell in chapter.cells)
@@ -408,13 +415,6 @@ def claims(chapter):
         yield "the chapter claims nothing"
 
 
-def numbers(chapter):
-    """Every number that the prose reports follows from an output or the code, or is quoted."""
-    flaws = prose.find_prose_flaws(chapter.notebook, prose.read(prose.path_of(chapter.slug)))
-    advice = f"; if that is meant: python -m output_check.prose {chapter.slug}"
-    yield from (flaw + advice for flaw in flaws)
-
-
 def set_up_cell(chapter):
     """The generated set-up cell for Colab comes right after the title and is up to date."""
     cell = chapter.cells[1] if len(chapter.cells) > 1 else None
@@ -461,6 +461,7 @@ RULES = [
     title_cell,
     first_picture,
     races,
+    numbers,
     cell_count,
     minutes,
     headings,
@@ -476,7 +477,6 @@ RULES = [
     links,
     figures,
     claims,
-    numbers,
     set_up_cell,
     code_width,
     normal_form,

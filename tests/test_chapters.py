@@ -402,6 +402,7 @@ MUTANTS = {
             attachments={"a.png": {"image/png": PIXEL}}
         ),
     },
+    "numbers": {"bound to nothing": put(3, "The network saves 12.5 % of the error.")},
     "links": {
         "dead": replace(3, "good.ipynb", "better.ipynb"),
         "to a page": replace(3, "good.ipynb", "good.html"),
@@ -433,7 +434,6 @@ MUTANTS = {
             replace(8, "claim", "print")(notebook),
         ],
     },
-    "numbers": {"bound to nothing": put(3, "The network saves 12.5 % of the error.")},
     "set_up_cell": {
         "missing": delete(1),
         "moved": lambda notebook: notebook.cells.insert(3, notebook.cells.pop(1)),
