@@ -1,9 +1,9 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
-Words are equal, and so are the numbers of a cell in which nothing moved between environments. Where
-something did, a number is allowed a multiple of the spread that was measured for it, if one was
-(output_check/spreads.py), and rounding: one unit in its last digit. What is drawn is allowed half
-a per cent of its axis. Nothing is ignored: what cannot be compared is a flaw of the stored notebook.
+Words are equal, and whole numbers; other numbers agree up to one unit of their last digit, and what is
+drawn up to half a per cent of its axis. What moves between environments is allowed a multiple of
+the spread that was measured for it (output_check/spreads.py), and nothing else is. Nothing is ignored:
+what cannot be compared is a flaw of the stored notebook.
 """
 
 import base64
@@ -28,6 +28,7 @@ from tools.stored import (
 from tools.text_diff import NUMBER
 
 MULTIPLE = 3  # of its measured spread that a number may move
+COARSE = 0.01  # of its size: a last digit that is worth more is not free where nothing moves
 FLOOR = 0.005  # of its size that a drawn thing may move: what no eye sees
 ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
 PIXEL_LIMIT = 3  # root mean square difference, of 255
@@ -246,7 +247,7 @@ class Comparison:
             self.moves[place] = Move(off, size, rounding)
         if self.measuring:
             return
-        allowed = rounding if drawn or self.spreads else 0
+        allowed = rounding if drawn or self.spreads or rounding < COARSE * size else 0
         if place in self.spreads:
             allowed += MULTIPLE * self.spreads[place].off
             self.widest = max(self.widest, allowed / size if size else 0)
