@@ -398,7 +398,7 @@ def test_an_explorer_comes_when_a_reader_comes_near(visit, page):
     for explorer in view.locator(".explorer").all():
         if explorer.locator("template").count():  # large enough for a file of its own
             assert explorer.locator(".le-panel").count() == 0, "it is far down the page"
-        explorer.locator(".le-still").scroll_into_view_if_needed()
+        explorer.evaluate("(root) => root.scrollIntoView()")
         explorer.locator(".le-panel").wait_for()
         assert not explorer.locator(".le-still").is_visible()
     assert view.evaluate(OVERFLOW) == []
