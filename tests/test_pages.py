@@ -544,9 +544,9 @@ SHARES = """() => {
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
-def test_pictures_carry_a_chapter(visit, page):
+def test_pictures_carry_a_chapter(guess, page):
     """At 1280 pixels: a picture at once, none far from the next or from the end, and enough of them."""
-    found = visit(page, unfold=False).evaluate(SHARES)
+    found = guess(page).evaluate(SHARES)
     assert found["first"] <= 900, found
     assert max(found["gaps"]) <= 2500, found
     assert found["figures"] >= 0.2, found
