@@ -12,7 +12,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from output_check.compare import compare_cell, find_flaws
-from output_check.spreads import find_spread_flaws, path_of, pooled, read
+from output_check.spreads import find_spread_flaws, moves_of, path_of, read
 from tools.chapters import chapters
 from tools.kernel import CELL_TIMEOUT, REPLY_TIMEOUT, start_kernel
 from tools.run import DIGEST_EXTENSION, fetch_images
@@ -161,9 +161,9 @@ class Cell(IPyNbCell):
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Compare by the book's rules; called by nbval with the run's outputs."""
-        _, moves = self.parent.spreads.get(self.cell.id, ("", {}))
+        moves = moves_of(self.cell, self.parent.spreads)
         fallback = self.parent.kernel.uses_fallback()
-        result = compare_cell(self.cell, test, pooled(moves), fallback=fallback)
+        result = compare_cell(self.cell, test, moves, fallback=fallback)
         self.config.stash[TALLY].append(summarise(self, result))
         self.comparison_traceback = result.problems
         return not result.problems
