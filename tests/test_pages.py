@@ -335,7 +335,7 @@ RAW_MATH = r"""() => {
   }
   return [...unset.map(e => e.textContent), ...wrong, ...raw];
 }"""
-GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 30)"}
+GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(0, 0, 0)"}
 GROUND = "getComputedStyle(document.body).backgroundColor"
 # A light box behind a picture, or a picture turned down: both spoil figures made for either ground.
 BOXED = """() => [...document.querySelectorAll('article img')].filter(image => {
