@@ -38,7 +38,7 @@ for (const question of document.querySelectorAll(".callout-predict")) {
     const chosen = options.find((option) => option.textContent === guess);
     const lines = [...outputs.at(-1).querySelectorAll(".line, .row")].map((line) => line.textContent.trim());
     const measured = lines.filter((line) => line.startsWith("✓")).map((line) => line.slice(2));
-    result.replaceChildren(...[chosen && `Your guess: ${guess}`, `Measured: ${measured.join("; ")}`].filter(Boolean)
+    result.replaceChildren(...[chosen && `Your guess: ${guess}`, "Measured:", ...measured.map((line) => `✓ ${line}`)].filter(Boolean)
       .map((text) => Object.assign(document.createElement("span"), { textContent: text })));
     for (const option of options) option.ariaPressed = option === chosen;
     skip.textContent = "Guess again";
