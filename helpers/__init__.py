@@ -1,7 +1,7 @@
 """The plumbing of “Autoencoders, Measured”; the chapters hold the lesson.
 
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
-benchmarks have measured, `flops` counts operations, `layers` has the tied layer, `training` fits
+benchmarks have measured, `flops` counts operations, `layers` has the tied and the TopK layer, `training` fits
 models, `plots` draws, `explorers` makes things to move, `notebook` sets a chapter up and states
 its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
 and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     from helpers.data import Images, load_images
     from helpers.explorers import latent_explorer
     from helpers.flops import training_flops
-    from helpers.layers import DenseTranspose
+    from helpers.layers import DenseTranspose, TopK
     from helpers.notebook import claim, set_up
     from helpers.plots import (
         draw_network,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
 __all__ = [
     "DenseTranspose",
     "Images",
+    "TopK",
     "claim",
     "draw_network",
     "fit",
@@ -48,7 +49,7 @@ ROOMS = {
     "data": ("Images", "load_images"),
     "explorers": ("latent_explorer",),
     "flops": ("training_flops",),
-    "layers": ("DenseTranspose",),
+    "layers": ("DenseTranspose", "TopK"),
     "notebook": ("claim", "set_up"),
     "plots": (
         "draw_network",
