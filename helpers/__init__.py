@@ -24,11 +24,14 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
         plot_reconstructions,
     )
     from helpers.results import read_result
+    from helpers.shear import sheared_code
+    from helpers.slider import bottleneck_slider
     from helpers.training import fit, strategy
 
 __all__ = [
     "DenseTranspose",
     "Images",
+    "bottleneck_slider",
     "claim",
     "draw_network",
     "fit",
@@ -40,6 +43,7 @@ __all__ = [
     "plot_reconstructions",
     "read_result",
     "set_up",
+    "sheared_code",
     "side_by_side",
     "strategy",
     "training_flops",
@@ -59,6 +63,8 @@ ROOMS = {
         "plot_reconstructions",
     ),
     "results": ("read_result",),
+    "shear": ("sheared_code",),
+    "slider": ("bottleneck_slider",),
     "training": ("fit", "strategy"),
 }
 

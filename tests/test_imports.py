@@ -25,6 +25,8 @@ ROOMS = (
     "plots",
     "explorer_parts",
     "explorers",
+    "shear",
+    "slider",
     "notebook",
 )
 
