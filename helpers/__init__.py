@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Python
     from helpers.data import Images, load_images
-    from helpers.explorers import latent_explorer
+    from helpers.dictionary_browser import dictionary_browser
+    from helpers.explorers import latent_explorer, side_by_side
     from helpers.flops import training_flops
     from helpers.layers import DenseTranspose, TopK
     from helpers.notebook import claim, set_up
@@ -24,13 +25,17 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
         plot_reconstructions,
     )
     from helpers.results import read_result
+    from helpers.shear import sheared_code
+    from helpers.slider import bottleneck_slider
     from helpers.training import fit, strategy
 
 __all__ = [
     "DenseTranspose",
     "Images",
     "TopK",
+    "bottleneck_slider",
     "claim",
+    "dictionary_browser",
     "draw_network",
     "fit",
     "latent_explorer",
@@ -41,13 +46,16 @@ __all__ = [
     "plot_reconstructions",
     "read_result",
     "set_up",
+    "sheared_code",
+    "side_by_side",
     "strategy",
     "training_flops",
 ]
 
 ROOMS = {
     "data": ("Images", "load_images"),
-    "explorers": ("latent_explorer",),
+    "dictionary_browser": ("dictionary_browser",),
+    "explorers": ("latent_explorer", "side_by_side"),
     "flops": ("training_flops",),
     "layers": ("DenseTranspose", "TopK"),
     "notebook": ("claim", "set_up"),
@@ -59,6 +67,8 @@ ROOMS = {
         "plot_reconstructions",
     ),
     "results": ("read_result",),
+    "shear": ("sheared_code",),
+    "slider": ("bottleneck_slider",),
     "training": ("fit", "strategy"),
 }
 

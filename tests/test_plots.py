@@ -8,7 +8,15 @@ import pytest
 from matplotlib import colors
 from matplotlib.patches import Polygon, Rectangle
 
-from helpers import draw_network, plot_codes, plot_history, plot_images, plot_reconstructions, plots
+from helpers import (
+    draw_network,
+    explorer_parts,
+    plot_codes,
+    plot_history,
+    plot_images,
+    plot_reconstructions,
+    plots,
+)
 
 PALETTE = ("BLUE", "ORANGE", "GREEN", "PURPLE", "RED", "GREY")
 rng = np.random.default_rng(0)
@@ -43,6 +51,14 @@ def contrast(first, second):
 @pytest.mark.parametrize("page", ["#ffffff", "#14181e"])
 def test_every_colour_can_be_seen_on_light_and_dark_pages(name, page):
     assert contrast(getattr(plots, name), page) >= 3
+
+
+def test_a_meaning_has_a_colour_of_the_palette():
+    """Also in `slider.css`, which cannot import it."""
+    assert set(plots.COLOUR_OF.values()) == {getattr(plots, name) for name in PALETTE}
+    style = explorer_parts.text_of("slider.css")
+    assert f".bs-pca {{ stroke: {plots.COLOUR_OF['PCA']};" in style
+    assert f".bs-network {{ stroke: {plots.COLOUR_OF['autoencoder']}; }}" in style
 
 
 def test_contrast_is_computed_as_published():
