@@ -32,8 +32,8 @@ function dictionaryBrowser(root, data) {
   all("all on", true);
   all("all off", false);
   element("p", panel, { className: "le-hint", textContent:
-    "Choose an image above; press an atom to switch it off and on. Orange in an atom adds ink, blue takes it " +
-    "away; in “what is missing”, orange is where the sum is too dark, blue where it is too bright. The number " +
+    "Choose an image above; press an atom to switch it off and on. Orange in an atom makes brighter, blue darker" +
+    "; in “what is missing”, orange is where the sum is too dark, blue where it is too bright. The number " +
     "under an atom is its weight." });
   const announce = announcer(panel);
 

@@ -86,9 +86,9 @@ def dictionary_browser(atoms, mean, images, codes, names):
         picture=mosaic(rows.reshape(-1, 28, 28), width),
         alt=f"{len(parts)} rows: an image, what its strongest atoms make of it, and these atoms on grey, "
         "the strongest first.",
-        text="An image, the sum of its strongest atoms, and the atoms, the strongest first: brighter than "
-        "grey adds ink, darker takes it away. With scripts switched on, you choose the image and switch "
-        "its atoms off and on.",
+        text="An image, the mean image plus its strongest atoms, and the atoms, the strongest first: where an "
+        "atom is brighter than grey it makes the sum brighter, where darker, darker. With scripts "
+        "switched on, you choose the image and switch its atoms off and on.",
     )
     return Explorer(html, digest, f"Dictionary browser: {count} images, {len(used)} atoms")
 
