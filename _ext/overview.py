@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `tools` is
-import finding
+import reader
 
 from tools import chapter_map, chapters
 
@@ -27,7 +27,7 @@ def chapter_list(page, book):
             entry = page.parse_text_to_nodes("\n\n".join(lines))
             entry[0]["classes"].append("chapter-list-title")
             entry[-1]["classes"].append("chapter-list-time")
-            picture = finding.thumbnail(chapter.path, Path(page.env.app.outdir, "_static/parts"))
+            picture = reader.thumbnail(chapter.path, Path(page.env.app.outdir, "_static/parts"))
             place += nodes.container("", nodes.raw("", picture, format="html"), *entry)
     return [place]
 

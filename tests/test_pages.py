@@ -534,8 +534,8 @@ SHARES = """() => {
   const height = (parts) => parts.reduce((sum, part) => sum + part.offsetHeight, 0);
   const pictures = shown('article :is(figure, .latent-explorer, .explorer)');
   const places = pictures.map(part => part.getBoundingClientRect()).map(box => [box.top + scrollY, box.bottom + scrollY]);
-  const end = document.querySelector('#quiz').getBoundingClientRect().top + scrollY;
-  const edges = [...places.filter(([top]) => top < end).sort((a, b) => a[0] - b[0]), [end]];
+  const end = document.querySelector('#further-reading').getBoundingClientRect().bottom + scrollY;
+  const edges = [...places.sort((a, b) => a[0] - b[0]), [end]];
   const whole = document.querySelector('article').offsetHeight;
   return {
     figures: height(pictures) / whole,
@@ -548,10 +548,7 @@ SHARES = """() => {
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_pictures_carry_a_chapter(visit, page):
-    """At 1280 pixels: a picture at once, none far from the next, and more of them than is now usual.
-
-    The end of the lesson is where the quiz begins: questions, exercises and reading need no picture.
-    """
+    """At 1280 pixels: a picture at once, none far from the next or from the end, and enough of them."""
     found = visit(page, unfold=False).evaluate(SHARES)
     assert found["first"] <= 900, found
     assert max(found["gaps"]) <= 2500, found

@@ -1,4 +1,4 @@
-"""What leads a reader on: words to the glossary, a picture of every chapter, help for the lost."""
+"""What a reader finds: words of the glossary, tables, a picture of every chapter, help for the lost."""
 
 import base64
 import html
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from myst_nb.sphinx_ import SphinxNbRenderer
 from PIL import Image
 from sphinx.addnodes import pending_xref
 
@@ -60,6 +61,19 @@ def ancestors(node):
         yield node
 
 
+def caption_figures_only(render):
+    """Let a cell's caption go to its figure, which has a digest, and not to the tables beside it."""
+
+    def render_each(renderer, token, outputs):
+        settings = token.meta["metadata"]
+        for output in outputs:
+            figure = any("digest" in kind for kind in output.get("data", {}))
+            token.meta["metadata"] = settings if figure else settings | {"mystnb": {}}
+            render(renderer, token, [output])
+
+    return render_each
+
+
 def thumbnail(notebook, folder):
     """Write a notebook's first figure in small into a folder; return an image for its link."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -85,6 +99,8 @@ def help_the_lost(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Connect to Sphinx; sphinx-notfound-page must have made its addresses before."""
+    render = SphinxNbRenderer._render_nb_cell_code_outputs
+    SphinxNbRenderer._render_nb_cell_code_outputs = caption_figures_only(render)
     app.connect("doctree-read", link_terms)
     app.connect("html-page-context", help_the_lost, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
