@@ -14,6 +14,7 @@ from itertools import pairwise
 import nbformat
 from markdown_it import MarkdownIt
 
+from output_check import prose
 from tools.chapters import EXERCISE, ROOT, find_list, is_folded, reading_minutes
 from tools.normalise import COLAB_ID, colab_source, normalise, text
 from tools.stored import code_cells, reasons_not_to_store
@@ -182,6 +183,13 @@ def races(chapter):
                     f"{place(cell)}: a race is '*Budget: … · tuned on: … · seeds: …*', a paragraph "
                     f"of its own, not {line[:60]!r}"
                 )
+
+
+def numbers(chapter):
+    """Every number that the prose reports follows from an output or the code, or is quoted."""
+    flaws = prose.find_prose_flaws(chapter.notebook, prose.read(prose.path_of(chapter.slug)))
+    advice = f"; if that is meant: python -m output_check.prose {chapter.slug}"
+    yield from (flaw + advice for flaw in flaws)
 
 
 def cell_count(chapter):
@@ -516,6 +524,7 @@ RULES = [
     title_cell,
     first_picture,
     races,
+    numbers,
     cell_count,
     minutes,
     headings,

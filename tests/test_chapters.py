@@ -419,6 +419,7 @@ MUTANTS = {
             attachments={"a.png": {"image/png": PIXEL}}
         ),
     },
+    "numbers": {"bound to nothing": put(3, "The network saves 12.5 % of the error.")},
     "links": {
         "dead": replace(3, "good.ipynb", "better.ipynb"),
         "to a page": replace(3, "good.ipynb", "good.html"),
