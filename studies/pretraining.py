@@ -12,7 +12,7 @@ common start, one step up and down, until all neighbours of the winner have been
 better. How the autoencoders are trained is not tuned: they are those of the book's chapters. The
 test images are used once.
 
-Run it with `python -m studies.pretraining` (about 20 minutes on two cores), or `--quick`. An
+Run it with `python -m studies.pretraining` (about half an hour on one core), or `--quick`. An
 interrupted run resumes.
 """
 
@@ -95,10 +95,14 @@ COMPARISONS = [
     ["easy frozen", "PCA-30 + logistic regression"],
     ["easy fine-tuned", "pixels + SVM"],
     ["easy random", "pixels + SVM"],
+    ["easy frozen", "pixels + SVM"],
+    ["easy fine-tuned", "pixels + logistic regression"],
+    ["pixels + SVM", "pixels + logistic regression"],
     ["denoising frozen", "easy frozen"],
     ["denoising fine-tuned", "easy fine-tuned"],
     ["denoising fine-tuned", "easy random"],
     ["denoising fine-tuned", "pixels + SVM"],
+    ["denoising fine-tuned", "pixels + logistic regression"],
     ["deep fine-tuned", "deep random"],
     ["deep fine-tuned", "deep gelu random"],
     ["deep fine-tuned", "easy fine-tuned"],
@@ -106,6 +110,8 @@ COMPARISONS = [
     ["deep first layer frozen", "deep frozen"],
     ["deep first layer frozen", "PCA-256 + logistic regression"],
     ["deep first layer frozen", "random-256 frozen"],
+    ["deep first layer frozen", "pixels + logistic regression"],
+    ["deep first layer frozen", "pixels + SVM"],
     ["PCA-256 + logistic regression", "random-256 frozen"],
     ["PCA-256 + logistic regression", "PCA-30 + logistic regression"],
 ]
