@@ -2,8 +2,8 @@
 
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
 benchmarks have measured, `flops` counts operations, `layers` has the tied layer, `training` fits
-models, `plots` draws, `explorers` makes things to move, `notebook` sets a chapter up and states
-its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
+models, `plots` draws, `tables` shows numbers, `explorers` makes things to move, `notebook` sets a
+chapter up and states its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
 and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
         plot_reconstructions,
     )
     from helpers.results import read_result
+    from helpers.tables import show_table
     from helpers.training import fit, strategy
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "plot_reconstructions",
     "read_result",
     "set_up",
+    "show_table",
     "strategy",
     "training_flops",
 ]
@@ -58,6 +60,7 @@ ROOMS = {
         "plot_reconstructions",
     ),
     "results": ("read_result",),
+    "tables": ("show_table",),
     "training": ("fit", "strategy"),
 }
 

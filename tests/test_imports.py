@@ -16,7 +16,17 @@ from tests.quick_run import HANG
 
 ROOT = Path(__file__).parent.parent
 # From the ground up: a room may use those before it.
-ROOMS = ("data", "results", "flops", "layers", "training", "plots", "explorers", "notebook")
+ROOMS = (
+    "data",
+    "results",
+    "flops",
+    "layers",
+    "training",
+    "plots",
+    "tables",
+    "explorers",
+    "notebook",
+)
 
 # What the libraries do on import is theirs; from the hook on, whatever happens is ours.
 PROBE = """
