@@ -24,6 +24,7 @@ ROOMS = (
     "training",
     "plots",
     "tables",
+    "explorer_parts",
     "explorers",
     "notebook",
 )
