@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Python
     from helpers.data import Images, load_images
-    from helpers.explorers import latent_explorer
+    from helpers.explorers import latent_explorer, side_by_side
     from helpers.flops import training_flops
     from helpers.layers import DenseTranspose
     from helpers.notebook import claim, set_up
@@ -42,13 +42,14 @@ __all__ = [
     "read_result",
     "set_up",
     "show_table",
+    "side_by_side",
     "strategy",
     "training_flops",
 ]
 
 ROOMS = {
     "data": ("Images", "load_images"),
-    "explorers": ("latent_explorer",),
+    "explorers": ("latent_explorer", "side_by_side"),
     "flops": ("training_flops",),
     "layers": ("DenseTranspose",),
     "notebook": ("claim", "set_up"),

@@ -9,7 +9,7 @@ To make one, put `NAME.js` and `NAME.css` beside a room of your own. The script 
 `explorer_parts.js`, colours such as `var(--fg)` from `explorer_parts.css`. Then return
 
     Explorer(
-        fragment("sheared_code", "shearedCode", data, picture=grey_png(mosaic), alt="…", text="…"),
+        fragment("sheared_code", "shearedCode", data, picture=mosaic(…), alt="…", text="…"),
         digest={"kind": "sheared code", …},
         summary="Sheared code: 60 points",
     )
@@ -75,7 +75,7 @@ def fragment(files, function, data, *, picture, alt, text, kind="", most_bytes=3
         files: str, the name of its script and style in `helpers`, without `.js` and `.css`.
         function: str, the script's function `(root, data) => …`.
         data: JSON-able dict, what the function gets.
-        picture: str, the still picture: a PNG in base64 (see `grey_png`).
+        picture: array, the still picture: uint8, grey (height, width) or RGBA (height, width, 4).
         alt: str, what the still picture shows.
         text: str, the sentence under it.
         kind: str, a further class of the outermost element.
@@ -94,7 +94,8 @@ def fragment(files, function, data, *, picture, alt, text, kind="", most_bytes=3
 <div class="{f"explorer {kind}".strip()}" data-explorer="{identity}">
 <style>{read("explorer_parts.css")}{read(f"{files}.css")}</style>
 <div class="le-still">
-<img src="data:image/png;base64,{picture}" loading="lazy" alt="{html.escape(alt)}">
+<img src="data:image/png;base64,{png(picture)}" width="{picture.shape[1]}" \
+height="{picture.shape[0]}" loading="lazy" alt="{html.escape(alt)}">
 <p>{html.escape(text)}</p>
 </div>
 <script>
@@ -143,8 +144,8 @@ def mosaic(images, columns):
     return full.reshape(rows * height, columns * width)
 
 
-def grey_png(picture):
-    """Return a grey picture, uint8 (height, width), as a PNG in base64."""
+def png(picture):
+    """Return a picture, uint8, grey (height, width) or RGBA (height, width, 4), as PNG in base64."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()

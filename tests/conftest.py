@@ -1,4 +1,4 @@
-"""What the tests share: the browser, and a line on the Colab runtime in the summary."""
+"""What the tests share: the browser, pages to show, a line on the Colab runtime in the summary."""
 
 import os
 import shutil
@@ -24,6 +24,37 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Return a function that shows fragments in a page; at the end no page may have complained."""
+    contexts, complaints = [], []
+
+    def open_page(*fragments, html="<html lang=en>", body="<body>", **options):
+        file = tmp_path / f"page{len(contexts)}.html"
+        file.write_text(
+            "<!doctype html>" + html + "<meta charset=utf-8><title>Explorer</title>"
+            "<meta name=viewport content='width=device-width'>"
+            f"{body}<main><h1>Explorer</h1>{''.join(fragments)}</main>",
+            encoding="utf-8",
+        )
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        context.set_default_timeout(120_000)  # ms: to hang is a fault, to be slow is not
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda r: r.url.startswith(("file:", "data:")) or complaints.append(r.url)
+        )
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -73,9 +73,10 @@ def test_an_installation_has_the_helpers_the_results_and_nothing_else(installed)
 def test_an_installation_reads_results_whatever_else_is_installed(installed, tmp_path):
     (tmp_path / "benchmarks.py").write_text("# somebody else's")
     code = (
-        "import helpers, sys; from helpers import explorers\n"
+        "import helpers, sys; from helpers import explorer_parts\n"
         "print(helpers.__file__, helpers.read_result('stacked')['study'],"
-        " helpers.read_result('time_to_quality')['benchmark'], len(explorers.SCRIPT) > 1000)"
+        " helpers.read_result('time_to_quality')['benchmark'],"
+        " len(explorer_parts.read('explorers.js')) > 1000)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],
