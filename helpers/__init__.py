@@ -25,11 +25,14 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     )
     from helpers.results import read_result
     from helpers.tables import show_table
+    from helpers.shear import sheared_code
+    from helpers.slider import bottleneck_slider
     from helpers.training import fit, strategy
 
 __all__ = [
     "DenseTranspose",
     "Images",
+    "bottleneck_slider",
     "claim",
     "draw_network",
     "fit",
@@ -42,6 +45,7 @@ __all__ = [
     "read_result",
     "set_up",
     "show_table",
+    "sheared_code",
     "side_by_side",
     "strategy",
     "training_flops",
@@ -62,6 +66,8 @@ ROOMS = {
     ),
     "results": ("read_result",),
     "tables": ("show_table",),
+    "shear": ("sheared_code",),
+    "slider": ("bottleneck_slider",),
     "training": ("fit", "strategy"),
 }
 

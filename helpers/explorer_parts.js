@@ -41,6 +41,22 @@ const shown = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=.*[1-9]
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const meanSquare = (a, b) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;
 
+// Read what Python's `sheet` wrote: a promise of images with values from 0 to 1.
+async function readSheet({ png, count, columns, height, width }) {
+  const sheet = new Image();
+  sheet.src = "data:image/png;base64," + png.replaceAll("-", "+").replaceAll("_", "/");
+  await sheet.decode();
+  const copy = Object.assign(document.createElement("canvas"),
+    { width: sheet.naturalWidth, height: sheet.naturalHeight });
+  const ink = copy.getContext("2d", { willReadFrequently: true });
+  ink.drawImage(sheet, 0, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const place = [i % columns * width, Math.floor(i / columns) * height, width, height];
+    const { data } = ink.getImageData(...place);
+    return Float32Array.from({ length: width * height }, (_, j) => data[4 * j] / 255);
+  });
+}
+
 // Paint values from 0 (black) to 1 (white) on a canvas of as many pixels.
 function paintGrey(canvas, values) {
   const pixels = new ImageData(canvas.width, canvas.height);

@@ -151,6 +151,21 @@ def png(picture):
     return base64.b64encode(file.getvalue()).decode()
 
 
+def sheet(images, columns=10):
+    """Return images, uint8 (n, height, width), as one PNG that the script's `readSheet` cuts up.
+
+    The PNG's base64 has no slashes, as that of `pack`. Of smooth images it takes half as much.
+    """
+    text = png(mosaic(images, columns)).replace("+", "-").replace("/", "_")
+    return {
+        "png": text,
+        "count": len(images),
+        "columns": columns,
+        "height": images.shape[1],
+        "width": images.shape[2],
+    }
+
+
 def significant(value, digits=4):
     """Round to significant digits: numbers in a digest have four."""
     return float(f"{value:.{digits}g}")

@@ -206,7 +206,7 @@ function latentExplorer(root, data) {
   const repaint = () => { paintMap(); paintPoints(); };
 
   // The chosen point and the strip ----------------------------------------------------------------
-  const realImages = [];  // filled when the sheet has been read
+  let realImages = [];  // filled when the sheet has been read
   const nearest = (point, count) => {  // among the codes that are not hidden
     let best = null, least = Infinity;
     for (let i = 0; i < count; i++) {
@@ -327,20 +327,6 @@ function latentExplorer(root, data) {
   const begin = () => { choose(...data.pins[1], true); paintStrip(); };  // nothing to announce yet
   begin();
   repaintFor(map, repaint);
-  if (data.real) {
-    const sheet = new Image();
-    sheet.src = "data:image/png;base64," + data.real.sheet.replaceAll("-", "+").replaceAll("_", "/");
-    sheet.decode().then(() => {
-      const { columns, count } = data.real, { width, height } = data;
-      const copy = Object.assign(document.createElement("canvas"),
-        { width: sheet.naturalWidth, height: sheet.naturalHeight });
-      const ink = copy.getContext("2d", { willReadFrequently: true });
-      ink.drawImage(sheet, 0, 0);
-      for (let i = 0; i < count; i++) {
-        const found = ink.getImageData(i % columns * width, Math.floor(i / columns) * height, width, height);
-        realImages.push(Float32Array.from({ length: width * height }, (_, j) => found.data[4 * j] / 255));
-      }
-      choose(...code, true);
-    });
-  }
+  if (data.real)
+    readSheet(data.real).then((found) => { realImages = found; choose(...code, true); });
 }

@@ -4,8 +4,6 @@ What it shares with the other things to move stands in `explorer_parts`; what th
 stands in `explorers.js` and `explorers.css`.
 """
 
-import base64
-
 import numpy as np
 
 from helpers.explorer_parts import (
@@ -15,7 +13,7 @@ from helpers.explorer_parts import (
     mosaic,
     pack,
     packed_chain,
-    png,
+    sheet,
     significant,
     to_bytes,
 )
@@ -109,7 +107,7 @@ def latent_explorer(
         "height": height,
         "width": width,
         "title": title,
-        "real": None if images is None else _sheet(images, len(codes), image_shape),
+        "real": None if images is None else sheet(_few(images, len(codes), image_shape)),
     }
     digest = {
         "kind": "latent explorer",
@@ -174,14 +172,10 @@ def _central(codes, chosen, size):
     return codes[distances.argmin()]
 
 
-def _sheet(images, codes, image_shape):
-    """Return the first images as one PNG, and what the script must know to cut it up."""
+def _few(images, codes, image_shape):
+    """Return the first images, uint8, with fewer grey values."""
     images = np.reshape(images, (-1, *image_shape))
     if len(images) < codes:
         raise ValueError(f"There are {codes} codes, but {len(images)} images.")
     images = images[: min(codes, MOST_IMAGES)]
-    steps = np.round(LEVELS * np.clip(images, 0, 1)) / LEVELS
-    picture = png(mosaic(to_bytes(steps), 20))
-    # Without slashes, as `pack` writes: no chance path.
-    sheet = base64.urlsafe_b64encode(base64.b64decode(picture)).decode()
-    return {"count": len(images), "columns": 20, "sheet": sheet}
+    return to_bytes(np.round(LEVELS * np.clip(images, 0, 1)) / LEVELS)

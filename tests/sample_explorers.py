@@ -1,12 +1,14 @@
 """One of each thing to move, small and quick to make, for the tests that all of them must pass."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 from keras import layers
 
-from helpers import latent_explorer, side_by_side
+from helpers import bottleneck_slider, latent_explorer, sheared_code, side_by_side
+from helpers.explorer_parts import pack
 
 CLASSES = ("Trouser", "Sandal", "Bag </script>")
 
@@ -50,7 +52,49 @@ def pair():
     return side_by_side(first, second)
 
 
-MAKERS = {"latent": latent, "pair": pair}
+def make_bottleneck():
+    """Return what the slider takes: a result as the study writes it, and a PCA."""
+    random = np.random.default_rng(2)
+    sizes, seeds = [2, 10, 50], [0, 1, 2]
+    rows = [
+        {"code": k, "seed": seed, "val_mse": 0.05 / k**0.5 * (0.7 + 0.01 * seed)}
+        for k in sizes
+        for seed in seeds
+    ]
+    pictures = random.integers(0, 256, (4, 10, 784))
+    result = {
+        "definition": {"codes": sizes, "seeds": seeds},
+        "rows": rows,
+        "pca_mse": {str(k): 0.05 / k**0.5 for k in sizes},
+        "names": [f"class <{i}>" for i in range(10)],
+        "garments": pack(pictures[0], "u1"),
+        "drawn": {str(k): pack(pictures[i], "u1") for i, k in enumerate(sizes, 1)},
+    }
+    axes = np.linalg.qr(random.normal(size=(784, 50))).Q.T
+    return result, SimpleNamespace(components_=axes, mean_=random.random(784))
+
+
+def make_decoders(runs=3):
+    """Return points in space, decoders that span their plane, and such with upright arrows."""
+    random = np.random.default_rng(3)
+    points = random.normal(size=(60, 3)) * [1, 0.5, 0.2] + [0.2, 0.3, 0.1]
+    plane = np.linalg.svd(points - points.mean(axis=0), full_matrices=False).Vh[:2]
+    plain = random.uniform(-1, 1, (runs, 2, 2)) + np.eye(2)
+    turns = np.linalg.qr(random.normal(size=(runs, 2, 2))).Q
+    return points, plain @ plane, 0.9 * turns @ plane
+
+
+def slider():
+    """Return a bottleneck slider."""
+    return bottleneck_slider(*make_bottleneck())
+
+
+def shear():
+    """Return a sheared code."""
+    return sheared_code(*make_decoders())
+
+
+MAKERS = {"latent": latent, "pair": pair, "slider": slider, "shear": shear}
 
 
 @cache

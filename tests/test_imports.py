@@ -26,6 +26,8 @@ ROOMS = (
     "tables",
     "explorer_parts",
     "explorers",
+    "shear",
+    "slider",
     "notebook",
 )
 
