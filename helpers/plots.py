@@ -19,6 +19,14 @@ BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#dc5257",
     "#7b8087",
 )
+# One meaning a colour, in every figure and in everything that moves. Grey needs no training: it is what
+# the others are held against. Red has failed. Two names share a colour only where no figure has both.
+PCA = REAL_DATA = MEAN_IMAGE = FLOOR = GREY
+AUTOENCODER = UNTIED = PRETRAINED = VALIDATION = BLUE
+JOINT = TIED = RANDOM_WEIGHTS = GAN = TEST = ORANGE
+GREEDY = FINE_TUNED = DIFFUSION = GREEN
+DEEPER = VARIATIONAL = PURPLE
+FAILED = DEAD = COMMON_RECIPE = RED
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 WIDTH = 7.0  # inches; the width of the book's text column
 

@@ -8,7 +8,15 @@ import pytest
 from matplotlib import colors
 from matplotlib.patches import Polygon, Rectangle
 
-from helpers import draw_network, plot_codes, plot_history, plot_images, plot_reconstructions, plots
+from helpers import (
+    draw_network,
+    explorer_parts,
+    plot_codes,
+    plot_history,
+    plot_images,
+    plot_reconstructions,
+    plots,
+)
 
 PALETTE = ("BLUE", "ORANGE", "GREEN", "PURPLE", "RED", "GREY")
 rng = np.random.default_rng(0)
@@ -43,6 +51,16 @@ def contrast(first, second):
 @pytest.mark.parametrize("page", ["#ffffff", "#14181e"])
 def test_every_colour_can_be_seen_on_light_and_dark_pages(name, page):
     assert contrast(getattr(plots, name), page) >= 3
+
+
+def test_a_meaning_has_a_colour_of_the_palette():
+    """The names in capitals that are colours, and what `slider.css` says of two of them."""
+    palette = {getattr(plots, name) for name in PALETTE}
+    named = {name: value for name, value in vars(plots).items() if str(value).startswith("#")}
+    assert set(named.values()) == palette
+    style = explorer_parts.read("slider.css")
+    assert f".bs-pca {{ stroke: {plots.PCA};" in style
+    assert f".bs-network {{ stroke: {plots.AUTOENCODER}; }}" in style
 
 
 def test_contrast_is_computed_as_published():
