@@ -92,7 +92,7 @@ def fragment(files, function, data, *, picture, alt, text, kind="", most_bytes=3
     identity = hashlib.sha256((function + content).encode()).hexdigest()[:12]
     result = f"""\
 <div class="{f"explorer {kind}".strip()}" data-explorer="{identity}">
-<style>{read("explorer_parts.css")}{read(f"{files}.css")}</style>
+<style>{text_of("explorer_parts.css")}{text_of(f"{files}.css")}</style>
 <div class="le-still">
 <img src="data:image/png;base64,{png(picture)}" width="{picture.shape[1]}" \
 height="{picture.shape[0]}" loading="lazy" alt="{html.escape(alt)}">
@@ -100,8 +100,8 @@ height="{picture.shape[0]}" loading="lazy" alt="{html.escape(alt)}">
 </div>
 <script>
 (() => {{
-{read("explorer_parts.js")}
-{read(f"{files}.js")}
+{text_of("explorer_parts.js")}
+{text_of(f"{files}.js")}
 startExplorers("{identity}", {function}, {content});
 }})();
 </script>
@@ -114,7 +114,7 @@ startExplorers("{identity}", {function}, {content});
     return result
 
 
-def read(name):
+def text_of(name):
     """Return the text of a file beside this one."""
     return HERE.joinpath(name).read_text(encoding="utf-8")
 

@@ -20,13 +20,15 @@ BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#7b8087",
 )
 # One meaning a colour, in every figure and in everything that moves. Grey needs no training: it is what
-# the others are held against. Red has failed. Two names share a colour only where no figure has both.
-PCA = REAL_DATA = MEAN_IMAGE = FLOOR = GREY
-AUTOENCODER = UNTIED = PRETRAINED = VALIDATION = BLUE
-JOINT = TIED = RANDOM_WEIGHTS = GAN = TEST = ORANGE
-GREEDY = FINE_TUNED = DIFFUSION = GREEN
-DEEPER = VARIATIONAL = PURPLE
-FAILED = DEAD = COMMON_RECIPE = RED
+# the others are held against. Red has failed. What shares a colour stands in no figure together.
+COLOUR_OF = {
+    **dict.fromkeys(("PCA", "real data", "mean image", "floor"), GREY),
+    **dict.fromkeys(("autoencoder", "untied", "pretrained", "validation"), BLUE),
+    **dict.fromkeys(("joint", "tied", "random weights", "GAN", "test"), ORANGE),
+    **dict.fromkeys(("greedy", "fine-tuned", "diffusion"), GREEN),
+    **dict.fromkeys(("deeper", "variational"), PURPLE),
+    **dict.fromkeys(("failed", "dead", "common recipe"), RED),
+}
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 WIDTH = 7.0  # inches; the width of the book's text column
 

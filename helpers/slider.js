@@ -30,8 +30,8 @@ function bottleneckSlider(root, data) {
   element("p", panel, { className: "le-hint", textContent:
     "Drag the slider, use the arrow keys on it, or point at the curve. An error is what is missing: orange " +
     "where the drawing is too dark, blue where it is too bright. PCA’s pictures are made in this chapter; the " +
-    `autoencoder’s come from a study that trained ${errors[0].length} networks for each size, and show the ` +
-    "first. The curves are errors of all validation images, ticks are single networks." });
+    `autoencoder’s come from a study that trained ${errors[0].length} networks ${data.network} for each size k, ` +
+    "and show the first. The curves are errors of all validation images, ticks are single networks." });
   const announce = announcer(panel);
 
   // The rows of pictures --------------------------------------------------------------------------

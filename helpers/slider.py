@@ -50,6 +50,7 @@ def bottleneck_slider(result, pca):
     data = {
         "sizes": sizes,
         "names": result["names"],
+        "network": " – ".join(map(str, [784, *result["definition"]["widths"], "k"])),
         "images": sheet(images.reshape(-1, 28, 28)),
         "errors": [[significant(value) for value in seeds] for seeds in errors],
         "pcaErrors": [significant(value) for value in pca_errors],

@@ -6,11 +6,12 @@ k = 30; the other code sizes use it untuned, so a lead over PCA is a lower bound
 the validation images, PCA's too, before anything is cut off; the test images are not used.
 
 Beside the errors the result holds pictures: of each class one validation image, and what the network
-of the first seed draws of it, as bytes from 0 to 255 (`helpers.explorer_parts.pack`).
+of the first seed draws of it, as bytes from 0 to 255.
 
 Run it with `python -m studies.bottleneck`, or `--quick`.
 """
 
+import base64
 import time
 
 import keras
@@ -19,7 +20,6 @@ from keras import layers
 from sklearn.decomposition import PCA
 
 from helpers import fit, load_images
-from helpers.explorer_parts import pack, to_bytes
 from studies.common import arguments, write_result
 
 DEFINITION = {
@@ -80,6 +80,12 @@ def pca_errors(codes, x, valid):
     return errors
 
 
+def packed(images):
+    """Return images as text, base64 of one byte a pixel, cut off to [0, 1]."""
+    pixels = np.round(255 * np.clip(images, 0, 1)).astype("uint8")
+    return base64.urlsafe_b64encode(pixels.tobytes()).decode()
+
+
 def main(argv=None):
     """Run the study and write its result."""
     options = arguments(__doc__, argv)
@@ -98,7 +104,7 @@ def main(argv=None):
             rows.append({"code": code, "seed": seed, "val_mse": mse})
             print(rows[-1], flush=True)
             if seed == definition["seeds"][0]:
-                drawn[str(code)] = pack(to_bytes(model.predict(garments, verbose=0)), "u1")
+                drawn[str(code)] = packed(model.predict(garments, verbose=0))
     path = write_result(
         "bottleneck",
         definition,
@@ -109,7 +115,7 @@ def main(argv=None):
         data=images.name,
         pca_mse=pca_errors(definition["codes"], x, valid),
         names=list(images.class_names),
-        garments=pack(to_bytes(garments), "u1"),
+        garments=packed(garments),
         drawn=drawn,
     )
     print(path)

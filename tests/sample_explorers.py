@@ -63,7 +63,7 @@ def make_bottleneck():
     ]
     pictures = random.integers(0, 256, (4, 10, 784))
     result = {
-        "definition": {"codes": sizes, "seeds": seeds},
+        "definition": {"codes": sizes, "seeds": seeds, "widths": [512, 256]},
         "rows": rows,
         "pca_mse": {str(k): 0.05 / k**0.5 for k in sizes},
         "names": [f"class <{i}>" for i in range(10)],

@@ -54,13 +54,11 @@ def test_every_colour_can_be_seen_on_light_and_dark_pages(name, page):
 
 
 def test_a_meaning_has_a_colour_of_the_palette():
-    """The names in capitals that are colours, and what `slider.css` says of two of them."""
-    palette = {getattr(plots, name) for name in PALETTE}
-    named = {name: value for name, value in vars(plots).items() if str(value).startswith("#")}
-    assert set(named.values()) == palette
-    style = explorer_parts.read("slider.css")
-    assert f".bs-pca {{ stroke: {plots.PCA};" in style
-    assert f".bs-network {{ stroke: {plots.AUTOENCODER}; }}" in style
+    """Also in `slider.css`, which cannot import it."""
+    assert set(plots.COLOUR_OF.values()) == {getattr(plots, name) for name in PALETTE}
+    style = explorer_parts.text_of("slider.css")
+    assert f".bs-pca {{ stroke: {plots.COLOUR_OF['PCA']};" in style
+    assert f".bs-network {{ stroke: {plots.COLOUR_OF['autoencoder']}; }}" in style
 
 
 def test_contrast_is_computed_as_published():

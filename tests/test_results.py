@@ -76,7 +76,7 @@ def test_an_installation_reads_results_whatever_else_is_installed(installed, tmp
         "import helpers, sys; from helpers import explorer_parts\n"
         "print(helpers.__file__, helpers.read_result('stacked')['study'],"
         " helpers.read_result('time_to_quality')['benchmark'],"
-        " len(explorer_parts.read('explorers.js')) > 1000)"
+        " len(explorer_parts.text_of('explorers.js')) > 1000)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -149,7 +149,7 @@ def test_the_page_says_which_is_which(open_page):
     page = open_page(sample("slider").html)
     text = page.locator(".le-hint").inner_text()
     assert "PCA’s pictures are made in this chapter" in text
-    assert "come from a study that trained 3 networks for each size, and show the first" in text
+    assert "trained 3 networks 784 – 512 – 256 – k for each size k, and show the first" in text
 
 
 def test_the_digest_sees_another_pca_and_other_errors():
