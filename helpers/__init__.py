@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
         plot_reconstructions,
     )
     from helpers.results import read_result
-    from helpers.tables import show_table
     from helpers.shear import sheared_code
     from helpers.slider import bottleneck_slider
+    from helpers.tables import show_table
     from helpers.training import fit, strategy
 
 __all__ = [
@@ -44,8 +44,8 @@ __all__ = [
     "plot_reconstructions",
     "read_result",
     "set_up",
-    "show_table",
     "sheared_code",
+    "show_table",
     "side_by_side",
     "strategy",
     "training_flops",
@@ -65,9 +65,9 @@ ROOMS = {
         "plot_reconstructions",
     ),
     "results": ("read_result",),
-    "tables": ("show_table",),
     "shear": ("sheared_code",),
     "slider": ("bottleneck_slider",),
+    "tables": ("show_table",),
     "training": ("fit", "strategy"),
 }
 
