@@ -75,10 +75,12 @@ def caption_figures_only(render):
 
 
 def thumbnail(notebook, folder):
-    """Write a notebook's first figure in small into a folder; return an image for its link."""
+    """Write a notebook's first figure, if any, in small into a folder; return an image of it."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     outputs = ((cell, out.get("data", {})) for cell in cells for out in cell.get("outputs", []))
-    cell, data = next((cell, data) for cell, data in outputs if "image/png" in data)
+    cell, data = next((found for found in outputs if "image/png" in found[1]), (None, None))
+    if cell is None:
+        return ""
     picture = Image.open(io.BytesIO(base64.b64decode("".join(data["image/png"]))))
     picture.thumbnail((WIDTH, WIDTH))
     folder.mkdir(parents=True, exist_ok=True)
