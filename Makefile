@@ -38,8 +38,9 @@ check: $(STAMP)  ## after a change of prose: form, rules and page (one: make che
 changes: $(STAMP)  ## show every output that differs from main, old and new (another: make changes BASE=v1.0.0)
 	@$(BIN)/python -m tools.changes $(BASE)
 
-run: $(STAMP)  ## re-execute the chapters in place (one: make run CHAPTER=linear-autoencoder)
+run: $(STAMP)  ## re-execute the chapters in place, and measure their numbers (one: make run CHAPTER=linear-autoencoder)
 	$(BIN)/python -m tools.run $(CHAPTER)
+	$(BIN)/python -m output_check.measure $(CHAPTER)
 
 serve: book  ## serve the built book on http://127.0.0.1:8000
 	$(BIN)/python -m tools.serve --port $(PORT)

@@ -11,6 +11,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `tools` is
+import reader
+
 from tools import chapter_map, chapters
 
 
@@ -25,7 +27,8 @@ def chapter_list(page, book):
             entry = page.parse_text_to_nodes("\n\n".join(lines))
             entry[0]["classes"].append("chapter-list-title")
             entry[-1]["classes"].append("chapter-list-time")
-            place += entry
+            picture = reader.thumbnail(chapter.path, Path(page.env.app.outdir, "_static/parts"))
+            place += nodes.container("", nodes.raw("", picture, format="html"), *entry)
     return [place]
 
 

@@ -38,3 +38,13 @@ for (const [id, side, ariaLabel] of [["__navigation", "sidebar", "Chapters"], ["
   }
   addEventListener("hashchange", () => { box.checked = false; });
 }
+
+// The list of sections scrolls with the reader.
+const list = document.querySelector(".toc-scroll");
+if (list) {
+  new MutationObserver(() => {
+    const here = [...list.querySelectorAll(".scroll-current > a")].pop();
+    const away = (here?.getBoundingClientRect().top ?? 0) - list.getBoundingClientRect().top;
+    if (here && (away < 40 || away > list.clientHeight - 40)) list.scrollTop += away - list.clientHeight / 2;
+  }).observe(list, { subtree: true, attributeFilter: ["class"] });
+}

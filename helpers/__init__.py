@@ -2,8 +2,8 @@
 
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
 benchmarks have measured, `flops` counts operations, `layers` has the tied and the TopK layer, `training` fits
-models, `plots` draws, `explorers` makes things to move, `notebook` sets a chapter up and states
-its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
+models, `plots` draws, `tables` shows numbers, `explorers` makes things to move, `notebook` sets a
+chapter up and states its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
 and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
 """
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     from helpers.results import read_result
     from helpers.shear import sheared_code
     from helpers.slider import bottleneck_slider
+    from helpers.tables import show_table
     from helpers.training import fit, strategy
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "read_result",
     "set_up",
     "sheared_code",
+    "show_table",
     "side_by_side",
     "strategy",
     "training_flops",
@@ -69,6 +71,7 @@ ROOMS = {
     "results": ("read_result",),
     "shear": ("sheared_code",),
     "slider": ("bottleneck_slider",),
+    "tables": ("show_table",),
     "training": ("fit", "strategy"),
 }
 

@@ -17,6 +17,7 @@ import nbformat
 
 from output_check.compare import find_flaws
 from output_check.rules import Chapter, complaints
+from output_check.spreads import find_spread_flaws, path_of, read
 from tools.chapters import ROOT, chapters
 
 SAID_BY_FIND_FLAWS = {"executed", "outputs"}  # rules that it knows too, with the cell's code
@@ -47,7 +48,9 @@ def find_chapter_flaws(path):
         if rule not in SAID_BY_FIND_FLAWS
         for reason in reasons
     ]
-    return [f"{path.stem}: {text}" for text in [*texts, *find_flaws(chapter.notebook)]]
+    texts += find_flaws(chapter.notebook)
+    texts += find_spread_flaws(chapter.notebook, read(path_of(path)))
+    return [f"{path.stem}: {text}" for text in texts]
 
 
 def find_page_flaws(paths):

@@ -1,8 +1,9 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
-Words are equal, integers are equal, other numbers agree within the cell's tolerance; figures
-agree in what they say (output_check/digest.py), and in their pixels where Matplotlib's version is the
-same. Nothing is ignored: what cannot be compared is a flaw of the stored notebook.
+Words are equal, and whole numbers; other numbers agree up to one unit of their last digit, and what is
+drawn up to half a per cent of its axis. What moves between environments is allowed a multiple of
+the spread that was measured for it (output_check/spreads.py), and nothing else is. Nothing is ignored:
+what cannot be compared is a flaw of the stored notebook.
 """
 
 import base64
@@ -26,10 +27,12 @@ from tools.stored import (
 )
 from tools.text_diff import NUMBER
 
-RTOL = 0.005
-WIDEST_RTOL = 0.25  # a wider relative tolerance would compare nothing
-PIXEL_LIMIT = 3  # root mean square difference, of 255
+MULTIPLE = 3  # of its measured spread that a number may move
+COARSE = 0.01  # of its size: a last digit that is worth more is not free where nothing moves
+FLOOR = 0.005  # of its size that a drawn thing may move: what no eye sees
 ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
+PIXEL_LIMIT = 3  # root mean square difference, of 255
+NOISY = 0.1  # of its size: what moves more may not be shown
 TABLE_LINE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
 SKIP_MARK = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
 # Digest entries that are fractions of the axes: their scale is the axes' own span.
@@ -37,40 +40,41 @@ AXES_FRACTIONS = {"points", "spread", "at", "box"}
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """How far a cell's numbers may move: `atol + rtol * size`, plus one unit in the last digit."""
+class Move:
+    """How far a number moved at most, and its size: its value, or the span of what is drawn."""
 
-    rtol: float = RTOL
-    atol: float = 0.0
-    structure_only: bool = False  # of figures compare words, counts and kinds only
+    off: float
+    size: float
+    rounding: float  # the move that means nothing
 
     @property
-    def widened(self):
-        """Whether the cell has more room than the book's numbers have."""
-        return self.rtol > RTOL or self.atol > 0 or self.structure_only
+    def share(self):
+        """The move as a share of the size."""
+        return self.off / self.size if self.size else math.inf
+
+    @property
+    def noisy(self):
+        """Whether it moved so far that a check would say nothing."""
+        return self.off > self.rounding * (1 + 1e-9) and self.share > NOISY
 
 
-def read_tolerance(cell):
-    """Read a cell's tolerance from its metadata; return it and what is wrong with it."""
+def read_exception(cell):
+    """Read a cell's hand-written exception; return whether it has one and what is wrong with it.
+
+    The only one there is, `{"figure": "structure", "reason": "…"}`, leaves of a figure its words,
+    counts and kinds: for pictures of what is chaotic by nature.
+    """
     check = cell.metadata.get("check", {})
-    if not isinstance(check, dict):
-        return Tolerance(), ["`check` must be a dict, like {'rtol': 0.01, 'reason': '…'}"]
-    rtol, atol = check.get("rtol", RTOL), check.get("atol", 0.0)
-    wrong = [
-        f"`check` has the unknown key {key!r}; it may hold rtol, atol, figure, reason"
-        for key in sorted(check.keys() - {"rtol", "atol", "figure", "reason"})
-    ]
-    if not _is_number(rtol) or not 0 < rtol <= WIDEST_RTOL:
-        wrong.append(f"rtol {rtol!r} must be a number above 0 and at most {WIDEST_RTOL}")
-    if not _is_number(atol) or not 0 <= atol < math.inf:
-        wrong.append(f"atol {atol!r} must be a number, 0 or more")
-    if check.get("figure", "structure") != "structure":
+    if not check:
+        return False, []
+    if not isinstance(check, dict) or check.keys() != {"figure", "reason"}:
+        return False, ["`check` may only be {'figure': 'structure', 'reason': '…'}"]
+    wrong = []
+    if check["figure"] != "structure":
         wrong.append(f"figure {check['figure']!r}: the only choice is 'structure'")
-    if check and len(str(check.get("reason", "")).split()) < 3:
-        wrong.append("a tolerance needs a `reason`: say in words why the number moves")
-    if wrong:
-        return Tolerance(), wrong
-    return Tolerance(float(rtol), float(atol), "figure" in check), []
+    if len(str(check["reason"]).split()) < 3:
+        wrong.append("an exception needs a `reason`: say in words why the figure moves")
+    return not wrong, wrong
 
 
 def find_flaws(notebook):
@@ -78,14 +82,14 @@ def find_flaws(notebook):
     cells = code_cells(notebook)
     found = _find_stale_cells(notebook)
     for number, cell in enumerate(cells, start=1):
-        wrong = read_tolerance(cell)[1]
+        wrong = read_exception(cell)[1]
         if cell.execution_count is None:
             wrong.append("is not executed: run `make run`, or remove the cell if it is empty")
         elif cell.execution_count != number:
             wrong.append(f"has execution count {cell.execution_count} where {number} is due")
         tags = cell.metadata.get("tags", [])
         if skip := SKIP_MARK.search(" ".join(map(str, [*tags, cell.source]))):
-            wrong.append(f"{skip[0]!r}: no cell may skip the check; declare a tolerance instead")
+            wrong.append(f"{skip[0]!r}: no cell may skip the check")
         for i, output in enumerate(cell.outputs, start=1):
             reasons = reasons_not_to_store(output) or _reasons_not_to_read(output)
             wrong += [f"output {i} stores {reason}" for reason in reasons]
@@ -113,38 +117,27 @@ def _find_stale_cells(notebook):
 def _reasons_not_to_read(output):
     """Return why an output's digest cannot be read, as a list of at most one phrase."""
     try:
-        _read_digest(_data(output))
+        _read_digest(data_of(output))
     except ValueError as error:
         return [f"a digest that cannot be read ({error})"]
     return []
 
 
-def compare_cell(cell, outputs, fallback=False):
+def compare_cell(cell, outputs, spreads=None, *, fallback=False):
     """Compare a cell's stored outputs with those of a run.
 
     Args:
         cell: the stored code cell.
         outputs: list of nbformat outputs that the run gave.
+        spreads: dict of `Move` by place, the measured spreads of the cell's numbers.
         fallback: bool, whether the run had the fallback data. What is printed then differs in
             words too, so it is left out, and of the rest only the structure is compared.
 
     Returns:
         A `Comparison`; its `problems` are empty if the outputs agree.
     """
-    result = Comparison(read_tolerance(cell)[0], fallback)
-    stored, new = _merged(cell.outputs), _merged(outputs)
-    if fallback:
-        stored, new = (
-            [output for output in outputs if output["output_type"] != "stream"]
-            for outputs in (stored, new)
-        )
-    if len(stored) != len(new):
-        result.problems.append(
-            f"{len(stored)} outputs are stored ({_names(stored)}), "
-            f"the run gave {len(new)} ({_names(new)})"
-        )
-    for i, (old, fresh) in enumerate(zip(stored, new, strict=False), start=1):
-        result.compare_outputs(old, fresh, f"output {i}")
+    result = Comparison(spreads or {}, structure_only=read_exception(cell)[0], fallback=fallback)
+    result.compare_all(cell.outputs, outputs)
     return result
 
 
@@ -152,20 +145,41 @@ def compare_cell(cell, outputs, fallback=False):
 class Comparison:
     """What was compared so far, how well it agreed, and where it did not."""
 
-    tolerance: Tolerance = field(default_factory=Tolerance)
+    spreads: dict = field(default_factory=dict)
+    structure_only: bool = False  # of figures compare words, counts and kinds only
     fallback: bool = False
+    measuring: bool = False  # numbers may be anything: how far they moved is the result
     problems: list = field(default_factory=list)
+    moves: dict = field(default_factory=dict)  # the largest move beyond rounding at each place
     numbers: int = 0
+    moving: int = 0  # of the numbers, those with a measured spread
     figures: int = 0
     pixels: int = 0
-    worst: float = 0.0  # the largest deviation, as a share of its tolerance
+    worst: float = 0.0  # the largest deviation, as a share of what is allowed
+    widest: float = 0.0  # the largest allowance, as a share of its number
+
+    def compare_all(self, stored, new):
+        """Compare two lists of outputs."""
+        stored, new = _merged(stored), _merged(new)
+        if self.fallback:
+            stored, new = (
+                [output for output in outputs if output["output_type"] != "stream"]
+                for outputs in (stored, new)
+            )
+        if len(stored) != len(new):
+            self.problems.append(
+                f"{len(stored)} outputs are stored ({_names(stored)}), "
+                f"the run gave {len(new)} ({_names(new)})"
+            )
+        for i, (old, fresh) in enumerate(zip(stored, new, strict=False), start=1):
+            self.compare_outputs(old, fresh, f"output {i}")
 
     def compare_outputs(self, stored, new, where):
         """Compare two outputs: their kind, then everything that they hold."""
         if _name(stored) != _name(new):
             self.problems.append(f"{where}: stored is {_name(stored)}, the run gave {_name(new)}")
             return
-        old, fresh = _data(stored), _data(new)
+        old, fresh = data_of(stored), data_of(new)
         try:
             digests = _read_digest(old), _read_digest(fresh)
         except ValueError as error:
@@ -177,7 +191,7 @@ class Comparison:
         for kind in sorted(old.keys() - {"image/png", DIGEST}):
             texts = [old[kind], fresh[kind]]
             if kind == "text/html" and DIGEST in old:
-                texts = [_visible(text) for text in texts]
+                texts = [visible_text(text) for text in texts]
             self.compare_texts(*texts, f"{where} ({kind})")
         if DIGEST in old:
             self.figures += 1
@@ -187,7 +201,7 @@ class Comparison:
                 self.compare_pixels(old, fresh, digests, f"{where} (pixels)")
 
     def compare_texts(self, stored, new, where):
-        """Compare two texts line by line, in their words and in their numbers."""
+        """Compare two texts line by line."""
         stored, new = stored.splitlines(), new.splitlines()
         if len(stored) != len(new):
             same = [a == b for a, b in zip(stored, new, strict=False)]
@@ -197,40 +211,56 @@ class Comparison:
                 f"they part at line {at + 1}:{_pair(stored[at : at + 1], new[at : at + 1])}"
             )
             return
-        for i, (old, fresh) in enumerate(zip(stored, new, strict=True), start=1):
-            place = f"{where}, line {i}"
-            if _words(old) != _words(fresh):
-                self.problems.append(f"{place}: the words differ:{_pair([old], [fresh])}")
-                continue
-            for a, b in zip(NUMBER.findall(old), NUMBER.findall(fresh), strict=True):
-                self.compare_printed_numbers(a, b, place, _pair([old], [fresh]))
+        for i, lines in enumerate(zip(stored, new, strict=True), start=1):
+            self.compare_lines(*lines, f"{where}, line {i}")
 
-    def compare_printed_numbers(self, stored, new, where, context=""):
-        """Compare two numbers as they are printed."""
-        self.numbers += 1
-        (a, unit_a), (b, unit_b) = _parsed(stored), _parsed(new)
-        if unit_a is None and unit_b is None:
-            if a != b:
-                self.problems.append(
-                    f"{where}: stored {stored}, the run gave {new}; whole numbers must be equal{context}"
-                )
+    def compare_lines(self, stored, new, where):
+        """Compare two lines in their words and in their numbers."""
+        context = _pair([stored], [new])
+        if stored != new and _words(stored) != _words(new):
+            self.problems.append(f"{where}: the words differ:{context}")
             return
-        unit = min(unit for unit in (unit_a, unit_b) if unit is not None)
-        self.compare_within_tolerance(a, b, size=abs(a), slack=unit, where=where, context=context)
+        pairs = zip(NUMBER.findall(stored), NUMBER.findall(new), strict=True)
+        for i, (old, fresh) in enumerate(pairs, start=1):
+            place = f"{where}, number {i}"
+            self.numbers += 1
+            self.moving += place in self.spreads
+            (a, unit_a), (b, unit_b) = parse_number(old), parse_number(fresh)
+            units = [unit for unit in (unit_a, unit_b) if unit is not None]
+            rounding = min(units, default=0)
+            self.compare_numbers(a, b, abs(a), rounding, place, context=context)
 
-    def compare_within_tolerance(self, a, b, *, size, slack, where, context=""):
-        """Compare two measured numbers within the tolerance, relative to `size`."""
-        off, allowed = abs(a - b), self.tolerance.atol + self.tolerance.rtol * size + slack
+    def compare_numbers(self, a, b, size, rounding, place, *, drawn=False, context=""):
+        """Compare two numbers: within rounding, and a multiple of the spread measured there.
+
+        Args:
+            a: float, the stored number.
+            b: float, the run's number.
+            size: float, what a share is taken of.
+            rounding: float, the move that means nothing.
+            place: str, where the numbers stand; the key of their spread.
+            drawn: bool, whether they are drawn: half of `rounding` is not worth listing.
+            context: str, the lines around the numbers.
+        """
+        off = abs(a - b)
+        if off > drawn * rounding / 2 and (place not in self.moves or off > self.moves[place].off):
+            self.moves[place] = Move(off, size, rounding)
+        if self.measuring:
+            return
+        allowed = rounding if drawn or self.spreads or rounding < COARSE * size else 0
+        if place in self.spreads:
+            allowed += MULTIPLE * self.spreads[place].off
+            self.widest = max(self.widest, allowed / size if size else 0)
         if off > allowed * (1 + 1e-9):
             self.problems.append(
-                f"{where}: stored {a:.5g}, the run gave {b:.5g}: off by {off:.3g}, "
+                f"{place}: stored {a:.5g}, the run gave {b:.5g}: off by {off:.3g}, "
                 f"allowed {allowed:.3g}{context}"
             )
         elif allowed:
             self.worst = max(self.worst, off / allowed)
 
-    def compare_digests(self, stored, new, where, key=""):
-        """Compare two digests, or parts of them."""
+    def compare_digests(self, stored, new, where, key="", scale=None):
+        """Compare two digests, or parts of them; `scale` is the span of an image's colours."""
         if isinstance(stored, dict) and isinstance(new, dict):
             self.compare_entries(stored, new, where)
         elif isinstance(stored, list) and isinstance(new, list):
@@ -240,40 +270,49 @@ class Comparison:
                     f"{_pair([stored], [new])}"
                 )
             elif _are_measured(stored) and _are_measured(new):
-                self.compare_measured_numbers(stored, new, where, key)
+                self.compare_drawn(stored, new, where, key, scale)
             else:
                 for i, pair in enumerate(zip(stored, new, strict=True), start=1):
-                    self.compare_digests(*pair, f"{where} › {_title(pair[0], i)}", key)
+                    if pair[0] != pair[1]:
+                        self.compare_digests(*pair, f"{where} › {_title(pair[0], i)}", key)
         elif _are_measured([stored]) and _are_measured([new]):
-            self.compare_measured_numbers([stored], [new], where, key)
+            self.compare_drawn([stored], [new], where, key)
+        elif _is_number(stored) and _is_number(new):
+            self.compare_numbers(stored, new, abs(stored), 0, where)
+        elif isinstance(stored, str) and isinstance(new, str) and not stored.startswith("#"):
+            self.compare_lines(stored, new, where)
         elif stored != new:
             self.problems.append(f"{where}: stored {stored!r}, the run gave {new!r}")
 
     def compare_entries(self, stored, new, where):
         """Compare two dicts of a digest; the version that drew it is no part of what it says."""
+        low, high = stored.get("limits", (0, 0)) if "thumbnail" in stored else (0, 0)
         for key in sorted((stored.keys() | new.keys()) - {"matplotlib"}):
             if key not in new:
                 self.problems.append(f"{where}: {key} {_short(stored[key])} is gone")
             elif key not in stored:
                 self.problems.append(f"{where}: {key} {_short(new[key])} is new")
             elif stored[key] != new[key]:
-                self.compare_digests(stored[key], new[key], f"{where} › {key}", key)
+                self.compare_digests(stored[key], new[key], f"{where} › {key}", key, high - low)
 
-    def compare_measured_numbers(self, stored, new, where, key):
+    def compare_drawn(self, stored, new, where, key, scale=None):
         """Compare two lists of measured numbers, relative to their span or to that of the axes."""
-        if self.tolerance.structure_only:
+        if self.structure_only:
             return
         known = [number for number in stored if number is not None]
         span = max(known, default=0) - min(known, default=0)
-        span = 1 if key in AXES_FRACTIONS else span or max(map(abs, known), default=0)
-        for i, (a, b) in enumerate(zip(stored, new, strict=True), start=1):
-            place = f"{where}[{i}]" if len(stored) > 1 else where
+        largest = max(map(abs, known), default=0)
+        for a, b in zip(stored, new, strict=True):
             if a is None or b is None:
                 if a is not b:
-                    self.problems.append(f"{place}: stored {a}, the run gave {b}")
+                    self.problems.append(f"{where}: stored {a}, the run gave {b}")
+            elif key in AXES_FRACTIONS:
+                # A small thing has little room, or its whole shape would be lost in it.
+                floor = FLOOR * min(10 * span or 1, 1) + ROUNDING * max(abs(a), 1)
+                self.compare_numbers(a, b, max(abs(a), 1), floor, where, drawn=True)
             else:
-                size = max(span, abs(a)) if key in AXES_FRACTIONS else span
-                self.compare_within_tolerance(a, b, size=size, slack=ROUNDING * abs(a), where=place)
+                floor = FLOOR * (span or largest) + ROUNDING * abs(a)
+                self.compare_numbers(a, b, scale or span or largest, floor, where, drawn=True)
 
     def compare_structure(self, stored, new, where):
         """Compare only which kinds of things two figures hold, axes by axes."""
@@ -289,24 +328,18 @@ class Comparison:
     def compare_pixels(self, stored, new, digests, where):
         """Compare pixels: sharply where the digests are equal, coarsely where they only agree."""
         versions = [digest.get("matplotlib") for digest in digests]
-        if self.tolerance.structure_only or versions[0] != versions[1]:
+        if self.structure_only or versions[0] != versions[1]:
             return
         self.pixels += 1
         old, fresh = _image(stored), _image(new)
-        limit = PIXEL_LIMIT
         if digests[0] != digests[1]:
-            limit *= max(self.tolerance.rtol / RTOL, 1)
             side = 64, max(64 * old.height // old.width, 1)
             old, fresh = (image.resize(side, Image.Resampling.BOX) for image in (old, fresh))
         if old.size != fresh.size:
             self.problems.append(f"{where}: stored {old.size}, the run gave {fresh.size}")
             return
         off = math.sqrt(np.mean((np.asarray(old, float) - np.asarray(fresh, float)) ** 2))
-        if off > limit:
-            self.problems.append(
-                f"{where}: the pictures differ by {off:.3g} of 255 (root mean square), "
-                f"allowed {limit:.3g}, though their digests agree"
-            )
+        self.compare_numbers(0, off, 255, PIXEL_LIMIT, where, drawn=True)
 
 
 class _Visible(HTMLParser):
@@ -327,7 +360,8 @@ class _Visible(HTMLParser):
             self.pieces.append(data)
 
 
-def _visible(html):
+def visible_text(html):
+    """Return the text that a reader of HTML sees."""
     parser = _Visible()
     parser.feed(html)
     return "\n".join(parser.pieces)
@@ -355,7 +389,7 @@ def _kinds(artists):
     return [k for i, k in enumerate(kinds) if k != "AxesImage" or kinds[i - 1 : i] != [k]]
 
 
-def _data(output):
+def data_of(output):
     """Return what an output holds, by kind."""
     if output["output_type"] == "stream":
         return {"text": output["text"]}
@@ -387,7 +421,7 @@ def _words(line):
     return [" ".join(TABLE_LINE.sub(r"\1\1\1", part).split()) for part in NUMBER.split(line)]
 
 
-def _parsed(number):
+def parse_number(number):
     """Return a printed number's value, and the unit in its last digit (None for an integer)."""
     plain = number.replace(",", "").replace("−", "-")
     if plain.lstrip("+-").isdigit():
@@ -416,8 +450,9 @@ def _image(data):
 def _title(part, number):
     """Name a part of a digest the way a reader would point at it."""
     if isinstance(part, dict) and "kind" in part:
-        name = part.get("label") or part.get("text") or ""
-        return f"{part['kind']} {number}" + (f" {name!r}" if name else "")
+        # Without its numbers, which may move, it is a name that stays.
+        name = NUMBER.sub("#", part.get("label") or part.get("text") or "")
+        return f"{part['kind']} {number}" + (f" {_short(name)}" if name else "")
     return str(number)
 
 

@@ -12,6 +12,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from output_check.compare import compare_cell, find_flaws
+from output_check.spreads import find_spread_flaws, path_of, pooled, read
 from tools.chapters import chapters
 from tools.kernel import CELL_TIMEOUT, REPLY_TIMEOUT, start_kernel
 from tools.run import DIGEST_EXTENSION, fetch_images
@@ -103,6 +104,7 @@ class Chapter(IPyNbFile):
     def collect(self):
         """Return the items: the stored form, then each code cell."""
         self.nb = nbformat.read(self.path, as_version=4)
+        self.spreads = read(path_of(self.path))
         self.items = [Stored.from_parent(self, name="stored form")]
         for number, cell in enumerate(code_cells(self.nb), start=1):
             options = defaultdict(bool, check=True)
@@ -127,7 +129,8 @@ class Stored(pytest.Item):
 
     def runtest(self):
         """Fail with all that is wrong."""
-        if found := find_flaws(self.parent.nb):
+        chapter = self.parent
+        if found := find_flaws(chapter.nb) + find_spread_flaws(chapter.nb, chapter.spreads):
             pytest.fail("\n".join([*found, "", self.parent.advice()]), pytrace=False)
 
     def reportinfo(self):
@@ -158,7 +161,9 @@ class Cell(IPyNbCell):
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Compare by the book's rules; called by nbval with the run's outputs."""
-        result = compare_cell(self.cell, test, self.parent.kernel.uses_fallback())
+        _, moves = self.parent.spreads.get(self.cell.id, ("", {}))
+        fallback = self.parent.kernel.uses_fallback()
+        result = compare_cell(self.cell, test, pooled(moves), fallback=fallback)
         self.config.stash[TALLY].append(summarise(self, result))
         self.comparison_traceback = result.problems
         return not result.problems
@@ -180,14 +185,12 @@ class Cell(IPyNbCell):
 
 def summarise(cell, result):
     """Return what the summary needs of one compared cell, in types that pytest-xdist can send."""
-    counts = {name: getattr(result, name) for name in ("numbers", "figures", "pixels", "fallback")}
-    widened, worst = bool(result.tolerance.widened), float(result.worst)
+    counts = ("numbers", "moving", "figures", "pixels", "fallback")
     return {
-        **{name: int(count) for name, count in counts.items()},
+        **{name: int(getattr(result, name)) for name in counts},
+        **{name: float(getattr(result, name)) for name in ("worst", "widest")},
         "chapter": cell.parent.path.stem,
         "cell": cell.name,
-        "widened": widened,
-        "worst": worst,
     }
 
 
@@ -211,14 +214,18 @@ def pytest_terminal_summary(terminalreporter, config):
     def total(name):
         return sum(compared[name] for compared in tally)
 
-    worst = max(tally, key=lambda compared: compared["worst"])
+    def largest(name):
+        cell = max(tally, key=lambda compared: compared[name])
+        return f"{cell[name]:.0%}", f"{cell['chapter']}, {cell['cell']}"
+
+    (worst, where), (widest, there) = largest("worst"), largest("widest")
     terminalreporter.section("stored outputs")
     terminalreporter.line(
         f"{len({compared['chapter'] for compared in tally})} chapters, {len(tally)} cells, "
         f"{total('numbers')} numbers and {total('figures')} figures compared "
-        f"({total('pixels')} also by pixels); {total('widened')} cells under a widened tolerance; "
-        f"worst deviation {worst['worst']:.0%} of what is allowed "
-        f"({worst['chapter']}, {worst['cell']})"
+        f"({total('pixels')} also by pixels); {total('numbers') - total('moving')} numbers exact but "
+        f"for rounding, {total('moving')} with a measured spread; largest allowance {widest} of a "
+        f"number ({there}); worst deviation {worst} of what is allowed ({where})"
     )
     if unseen := total("fallback"):
         terminalreporter.line(

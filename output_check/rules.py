@@ -4,6 +4,7 @@ tests/test_chapters.py applies the rules to every chapter of the book, and to a 
 that it then breaks in many ways, to see every rule object.
 """
 
+import ast
 import json
 import re
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from itertools import pairwise
 import nbformat
 from markdown_it import MarkdownIt
 
+from output_check import prose
 from tools.chapters import EXERCISE, ROOT, find_list, is_folded, reading_minutes
 from tools.normalise import COLAB_ID, colab_source, normalise, text
 from tools.stored import code_cells, reasons_not_to_store
@@ -20,12 +22,17 @@ from tools.stored import code_cells, reasons_not_to_store
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-MORE_BYTES = {"reading-codes": 2.5e6}  # it holds the latent explorer
+MORE_BYTES = {"reading-codes": 2.5e6, "linear-autoencoder": 2e6}  # they hold explorers
 CODE_WIDTH = 88  # characters, as in _static/book.css
 MOST_CELLS, MOST_WITH_FOLDED = 55, 70
 MOST_MINUTES = 40  # to read
 PUZZLE = range(40, 201)  # characters of the sentence under the title, in the new form
 TIME = re.compile(r"\*\*Time:\*\* (\d+) minutes to read, about \d+ seconds to run on two cores\.")
+CHECKED = re.compile(r"# ?@title How this was checked\n")  # as _static/predict.js finds it
+# Calls that claim, print, show or draw; helpers do it under names that begin with plot_, draw_, show_.
+SHOWS = re.compile(
+    r"(claim|print|display|(plot|draw|show)_\w+)$|(plt|fig|ax|axes|axis|left|right|figure)\b(?!\()"
+)
 # The line that says on what terms a comparison was made.
 BUDGET = re.compile(r"\*Budget: [^*]*\w[^*]* · tuned on: [^*]*\w[^*]* · seeds: [^*]*\w[^*]*\*")
 # MyST, which Colab and Jupyter would show as it is.
@@ -178,13 +185,21 @@ def races(chapter):
                 )
 
 
+def numbers(chapter):
+    """Every number that the prose reports follows from an output or the code, or is quoted."""
+    flaws = prose.find_prose_flaws(chapter.notebook, prose.read(prose.path_of(chapter.slug)))
+    advice = f"; if that is meant: python -m output_check.prose {chapter.slug}"
+    yield from (flaw + advice for flaw in flaws)
+
+
 def cell_count(chapter):
     """A chapter is one lesson: not too many cells."""
     shown = sum(not is_folded(cell) for cell in chapter.cells)
     if shown > MOST_CELLS:
         yield f"{shown} cells that are not folded; at most {MOST_CELLS} are allowed"
-    if len(chapter.cells) > MOST_WITH_FOLDED:
-        yield f"{len(chapter.cells)} cells, folded ones included; {MOST_WITH_FOLDED} are allowed"
+    others = sum(not CHECKED.match(cell.source) for cell in chapter.cells)
+    if others > MOST_WITH_FOLDED:
+        yield f"{others} cells, folded ones but no claims included; {MOST_WITH_FOLDED} are allowed"
 
 
 def minutes(chapter):
@@ -231,18 +246,42 @@ def further_reading(chapter):
 
 
 def predictions(chapter):
-    """Callouts are Note, Predict or Careful; the reader is asked to predict at least once."""
-    firsts = []
-    for cell in chapter.markdown:
+    """Callouts are Note, Predict or Careful; a Predict has options, and a cell of claims answers it."""
+    asked = 0
+    for number, cell in enumerate(chapter.cells):
+        if cell.cell_type != "markdown":
+            continue
         tokens = parse_markdown(cell.source)
         for i, token in enumerate(tokens):
-            if token.type == "blockquote_open":
-                firsts.append(tokens[i + 2].content if i + 2 < len(tokens) else "")
-    for first in firsts:
-        if not re.match(r"\*\*(Note|Predict|Careful)\.\*\* \S", first):
-            yield f"a callout begins with **Note.**, **Predict.** or **Careful.**: {first[:50]!r}"
-    if not any(first.startswith("**Predict.**") for first in firsts):
+            if token.type != "blockquote_open":
+                continue
+            close = next(j for j in range(i, len(tokens)) if tokens[j].type == "blockquote_close")
+            first = tokens[i + 2].content
+            if not re.match(r"\*\*(Note|Predict|Careful)\.\*\* \S", first):
+                yield f"a callout begins with **Note.**, **Predict.** or **Careful.**: {first[:50]!r}"
+            if not first.startswith("**Predict.**"):
+                continue
+            asked += 1
+            options = sum(inner.type == "list_item_open" for inner in tokens[i:close])
+            if not 2 <= options <= 4:
+                yield f"2 to 4 options as a list are wanted, not {options}: {first[:50]!r}"
+            if not is_answered(tokens[close:], chapter.cells[number + 1 :]):
+                yield f"no cell of claims answers in this section: {first[:50]!r}"
+    if not asked:
         yield "no **Predict.** question"
+
+
+def is_answered(rest, cells):
+    """Say whether claims come before the next heading or question; _static/predict.js looks alike."""
+    for cell in cells:
+        if any(token.type == "heading_open" for token in rest):
+            return False
+        if any("**Predict.**" in token.content for token in rest):
+            return False
+        if cell.cell_type == "code" and CHECKED.match(cell.source):
+            return True
+        rest = parse_markdown(cell.source) if cell.cell_type == "markdown" else []
+    return False
 
 
 def quiz(chapter):
@@ -394,7 +433,7 @@ def is_sentence(words):
 
 
 def claims(chapter):
-    """Claims are stored with their outcome, and it is ✓ for each of them."""
+    """Claims stand in folded cells of their own, and are stored with their outcome, which is ✓."""
     total = 0
     for cell in chapter.code:
         count = len(re.findall(r"^\s*(?:\w+ = )?claim\(", cell.source, re.M))
@@ -403,8 +442,40 @@ def claims(chapter):
         if held < count:
             yield f"{place(cell)}: {count} claims, but {held} stored ✓"
         total += count
+        if not count or re.match(r"# ?@title Solution ", cell.source):
+            continue  # a solution may do everything in one cell
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        if not (CHECKED.match(cell.source) and folded and cell.metadata.get("cellView") == "form"):
+            yield f"{place(cell)}: claims are folded (hide-input, cellView) as 'How this was checked'"
+        others = {name for name, _ in shown_calls(cell.source)} - {"claim"}
+        if others:
+            yield f"{place(cell)}: a cell of claims only claims; it calls {sorted(others)}"
     if not total:
         yield "the chapter claims nothing"
+
+
+def shown_calls(source):
+    """Yield what code calls to claim, print, show or draw: pairs (name, number of its lines)."""
+    for node in ast.walk(ast.parse(re.sub(r";$", "", source, flags=re.M))):
+        if isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):
+            name = ast.unparse(node.value.func)
+            if SHOWS.match(name):
+                yield name, node.end_lineno - node.lineno + 1
+
+
+def lesson(chapter):
+    """Of ten lines of code that are visible without opening anything, nine are the lesson.
+
+    A line is none if it belongs to a statement that claims, prints, shows or draws.
+    """
+    lines, others = 0, {}
+    for cell in chapter.code:
+        if not is_folded(cell):
+            lines += sum(bool(line.strip()) for line in cell.source.split("\n"))
+            for name, count in shown_calls(cell.source):
+                others[name] = others.get(name, 0) + count
+    if sum(others.values()) > 0.1 * lines:
+        yield f"{sum(others.values())} of {lines} visible lines of code are no lesson: {others}"
 
 
 def set_up_cell(chapter):
@@ -453,6 +524,7 @@ RULES = [
     title_cell,
     first_picture,
     races,
+    numbers,
     cell_count,
     minutes,
     headings,
@@ -468,6 +540,7 @@ RULES = [
     links,
     figures,
     claims,
+    lesson,
     set_up_cell,
     code_width,
     normal_form,

@@ -71,6 +71,9 @@ $$L = \\lVert x - \\hat x \\rVert^2. \\tag{1}$$
 It costs 5 $ or `x[0]{1}`, see [this chapter](good.ipynb).
 
 > **Predict.** What comes next?
+>
+> - a dot
+> - nothing
 """
 CLOSING = """\
 ## What can go wrong
@@ -121,7 +124,11 @@ def good_chapter():
             new_code_cell("from helpers import claim, set_up\n\nset_up()"),
             new_markdown_cell(SECTION.strip()),
             new_code_cell("dot", metadata={"mystnb": FIGURE}, outputs=[figure()]),
-            new_code_cell('claim("it holds", True)', outputs=[stream("✓ it holds\n")]),
+            new_code_cell(
+                '# @title How this was checked\nclaim("it holds", True)',
+                metadata={"tags": ["hide-input"], "cellView": "form"},
+                outputs=[stream("✓ it holds\n")],
+            ),
             new_markdown_cell(CLOSING),
             new_markdown_cell(EXERCISES),
             new_code_cell(
@@ -188,7 +195,9 @@ def test_a_race_in_its_form_is_accepted(words):
 @pytest.mark.parametrize(("cells", "folded"), [(55, 0), (40, 30)])
 def test_as_many_cells_as_are_allowed(cells, folded):
     notebook = good_chapter()
-    add_cells(cells - len(notebook.cells) + 2, folded - 2)(notebook)  # two are folded already
+    add_cells(cells - len(notebook.cells) + 3, folded - 2)(
+        notebook
+    )  # three are folded already, one claims
     assert "cell_count" not in complaints(Chapter.of(notebook, "good"))
 
 
@@ -309,7 +318,7 @@ MUTANTS = {
         "bold": put(3, "**Budget: one pass · tuned on: validation · seeds: 3**"),
         "with a sentence behind": put(3, "*Budget: a · tuned on: b · seeds: c* Now look."),
     },
-    "cell_count": {"too many": add_cells(48), "too many folded": add_cells(30, 31)},
+    "cell_count": {"too many": add_cells(49), "too many folded": add_cells(30, 32)},
     "minutes": {
         "too few": state_minutes(10, 4000),
         "too many": state_minutes(30, 4000),
@@ -336,6 +345,14 @@ MUTANTS = {
         "no question": replace(3, "> **Predict.** What comes next?", "What comes next?"),
         "another callout": put(3, "> **Tip.** Try it."),
         "a plain quotation": put(3, "> Somebody said it."),
+        "one option": replace(3, "\n> - nothing", ""),
+        "five options": replace(3, "> - nothing", "> - 1\n> - 2\n> - 3\n> - nothing"),
+        "no answer": replace(5, "How this was checked", "Checked"),
+        "the answer in another section": put(3, "### An interlude"),
+        "a heading before the answer": lambda notebook: notebook.cells.insert(
+            5, new_markdown_cell("Words.\n\n### An interlude")
+        ),
+        "a second question before the answer": put(3, "> **Predict.** And?\n>\n> - a\n> - b"),
     },
     "quiz": {
         "two questions": replace(6, "<details>\n<summary>Question 1", "<summary>Question 1"),
@@ -402,6 +419,7 @@ MUTANTS = {
             attachments={"a.png": {"image/png": PIXEL}}
         ),
     },
+    "numbers": {"bound to nothing": put(3, "The network saves 12.5 % of the error.")},
     "links": {
         "dead": replace(3, "good.ipynb", "better.ipynb"),
         "to a page": replace(3, "good.ipynb", "good.html"),
@@ -428,10 +446,19 @@ MUTANTS = {
         "without its outcome": store(5),
         "one of two holds": replace(5, 'claim("it holds", True)', 'claim("a", 1)\nclaim("b", 1)'),
         "does not hold": store(5, stream("– not so on the fallback data: it holds\n")),
+        "open": metadata(5, tags=[]),
+        "open in Colab": metadata(5, cellView="both"),
+        "without its name": replace(5, "# @title How this was checked\n", ""),
+        "beside a result": replace(5, 'claim("', 'print(1)\nclaim("'),
+        "beside a drawing": replace(5, 'claim("', 'plot_images(x)\nclaim("'),
         "none": lambda notebook: [
             replace(5, "claim", "print")(notebook),
             replace(8, "claim", "print")(notebook),
         ],
+    },
+    "lesson": {
+        "a print among few lines": replace(2, "set_up()", 'set_up()\nprint("ready")'),
+        "a drawing of several lines": replace(2, "set_up()", "set_up()\nax.plot(\n    1,\n);"),
     },
     "set_up_cell": {
         "missing": delete(1),

@@ -23,6 +23,7 @@ ROOMS = (
     "layers",
     "training",
     "plots",
+    "tables",
     "explorer_parts",
     "dictionary_browser",
     "explorers",

@@ -292,6 +292,7 @@ def visit(contexts, address):
         page.goto(address + name, wait_until="load")
         if unfold:
             page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            page.evaluate(SHOW_ALL)
             # What unfolds fades in, and is pale until it has.
             page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
         return page
@@ -302,6 +303,8 @@ def visit(contexts, address):
     assert not trouble, trouble
 
 
+SHOW_ALL = """() => [...document.querySelectorAll('.callout-predict button')]
+  .filter(button => button.textContent === 'Just show me').forEach(button => button.click())"""
 OVERFLOW = """() => {
   const out = [];
   if (document.documentElement.scrollWidth > innerWidth)
@@ -389,20 +392,168 @@ def test_page(visit, page, theme):
     assert violations(view, **{"color-contrast": {"enabled": False}}) == []
 
 
-@pytest.mark.parametrize("page", [page for page in TEXTS if soup(page).select(".latent-explorer")])
-def test_the_explorer_comes_when_a_reader_comes_near(visit, page):
+@pytest.mark.parametrize("page", [page for page in TEXTS if soup(page).select(".explorer")])
+def test_an_explorer_comes_when_a_reader_comes_near(visit, page):
     view = visit(page, width="narrow")
-    explorer = view.locator(".latent-explorer")
-    assert explorer.locator(".le-map").count() == 0, "it is far down the page"
-    explorer.locator(".le-still").scroll_into_view_if_needed()
-    explorer.locator(".le-map").wait_for()
-    assert not explorer.locator(".le-still").is_visible()
-    picture = "document.querySelector('.le-image').toDataURL()"
-    before = view.evaluate(picture)
-    explorer.locator(".le-map").hover(position={"x": 60, "y": 40})
-    assert view.evaluate(picture) != before
+    for explorer in view.locator(".explorer").all():
+        if explorer.locator("template").count():  # large enough for a file of its own
+            assert explorer.locator(".le-panel").count() == 0, "it is far down the page"
+        explorer.locator(".le-still").scroll_into_view_if_needed()
+        explorer.locator(".le-panel").wait_for()
+        assert not explorer.locator(".le-still").is_visible()
     assert view.evaluate(OVERFLOW) == []
     assert violations(view) == []
+
+
+# Guess, then look ----------------------------------------------------------------------------------
+
+ASKING = [page for page in TEXTS if soup(page).select(".callout-predict ul")]
+UNVEILED = """() => [...document.querySelectorAll('.cell_output > :not(.veil)')]
+  .filter(part => getComputedStyle(part).visibility !== 'visible').length"""
+
+
+@pytest.fixture
+def guess(browser, address):
+    """Return a function that opens a page as a new reader, who has chosen nothing yet."""
+    contexts = []
+
+    def open_page(page, **options):
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
+        view = contexts[-1].new_page()
+        view.goto(address + page)
+        return view
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def answer_of(page, number):
+    """Return the claims that answer a question of a page, as its file has them."""
+    for part in (
+        soup(page).select(".callout-predict")[number].find_next_siblings("div", class_="cell")
+    ):
+        if part.summary and part.summary.get_text() == "How this was checked":
+            lines = part.select_one(".cell_output").get_text().split("\n")
+            return [line.removeprefix("✓ ").strip() for line in lines if line.startswith("✓")]
+    return []
+
+
+@pytest.mark.parametrize("page", ASKING)
+def test_a_reader_guesses_then_looks(guess, page):
+    """Every question in turn: veiled, chosen, shown beside the measurement, kept, and asked again."""
+    view = guess(page)
+    questions = view.locator(".callout-predict:has(button)")
+    assert questions.count() == len(soup(page).select(".callout-predict ul"))
+    assert violations(view) == []
+    sizes = "() => [...document.querySelectorAll('.cell_output')].map(o => o.offsetHeight)"
+    heights = view.evaluate(sizes)
+    hidden = view.evaluate(UNVEILED)
+    assert hidden >= questions.count()
+    for number in range(questions.count()):
+        question = questions.nth(number)
+        options = question.locator("li button")
+        assert 2 <= options.count() <= 4
+        assert question.locator("output").inner_text() == ""
+        chosen = options.nth(number % options.count())
+        chosen.click()
+        said = question.locator("output").inner_text()
+        assert f"Your guess: {chosen.inner_text()}" in said
+        assert answer_of(page, number)
+        for claimed in answer_of(page, number):
+            assert claimed in " ".join(said.split())
+        assert chosen.get_attribute("aria-pressed") == "true"
+        assert view.evaluate(UNVEILED) < hidden, "its answer shows, and the others' do not"
+        hidden = view.evaluate(UNVEILED)
+    assert hidden == 0
+    assert view.evaluate(sizes) == heights, "nothing has jumped"
+    assert violations(view) == []
+    view.reload()
+    assert view.evaluate(UNVEILED) == 0, "the choice lasts"
+    assert "Your guess" in questions.first.locator("output").inner_text()
+    questions.first.get_by_role("button", name="Guess again").click()
+    assert view.evaluate(UNVEILED) > 0
+    assert questions.first.locator("[aria-pressed=true]").count() == 0
+
+
+@pytest.mark.parametrize("page", ASKING[:1])
+def test_the_keyboard_guesses_and_the_veil_leads_to_the_question(guess, page):
+    view = guess(page)
+    question = view.locator(".callout-predict:has(button)").first
+    view.locator(".veil").first.focus()
+    view.keyboard.press("Enter")
+    options = question.locator("li button")
+    assert options.first.evaluate("option => option === document.activeElement")
+    view.keyboard.press("Tab")
+    view.keyboard.press("Space")
+    assert options.nth(1).get_attribute("aria-pressed") == "true"
+    for _ in range(options.count() - 1):
+        view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    assert options.nth(1).get_attribute("aria-pressed") == "false", "asked again"
+    view.keyboard.press("Enter")
+    assert question.locator("output").inner_text().startswith("Measured: "), "just shown"
+    assert question.get_by_role("status").count() == 1, "a screen reader hears it"
+
+
+@pytest.mark.parametrize("page", ASKING)
+def test_nothing_is_veiled_without_scripts_nor_on_paper(guess, page):
+    plain = guess(page, java_script_enabled=False)
+    assert plain.locator(".veil, .veiled, .callout-predict button").count() == 0
+    for option in plain.locator(".callout-predict li").all():
+        assert option.is_visible()
+    view = guess(page)
+    options = view.locator(".callout-predict li").all_inner_texts()
+    view.emulate_media(media="print")
+    assert view.evaluate(UNVEILED) == 0
+    assert view.locator(".veil:visible, .callout-predict > div > button:visible").count() == 0
+    assert view.locator(".callout-predict li").all_inner_texts() == options
+
+
+@pytest.mark.parametrize("page", ASKING[:1])
+def test_a_browser_that_keeps_nothing_still_asks(browser, address, page):
+    context = browser.new_context()
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })"
+    )
+    view = context.new_page()
+    view.goto(address + page)
+    view.locator(".callout-predict li button").first.click()
+    assert "Your guess" in view.locator(".callout-predict output").first.inner_text()
+    context.close()
+
+
+# What a reader sees of a chapter --------------------------------------------------------------------
+
+CHAPTERS = [f"chapters/{path.stem}.html" for path in chapters()]
+SHARES = """() => {
+  const shown = (query) => [...document.querySelectorAll(query)].filter(part => part.checkVisibility());
+  const height = (parts) => parts.reduce((sum, part) => sum + part.offsetHeight, 0);
+  const pictures = shown('article :is(figure, .latent-explorer, .explorer)');
+  const places = pictures.map(part => part.getBoundingClientRect()).map(box => [box.top + scrollY, box.bottom + scrollY]);
+  const end = document.querySelector('#further-reading').getBoundingClientRect().bottom + scrollY;
+  const edges = [...places.sort((a, b) => a[0] - b[0]), [end]];
+  const whole = document.querySelector('article').offsetHeight;
+  return {
+    figures: height(pictures) / whole,
+    code: height(shown('article .cell_input')) / whole,
+    first: edges[0][0],
+    gaps: edges.slice(1).map(([top], i) => Math.round(top - edges[i][1])),
+  };
+}"""
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_pictures_carry_a_chapter(visit, page):
+    """At 1280 pixels: a picture at once, none far from the next or from the end, and enough of them."""
+    found = visit(page, unfold=False).evaluate(SHARES)
+    assert found["first"] <= 900, found
+    assert max(found["gaps"]) <= 2500, found
+    assert found["figures"] >= 0.2, found
+    assert found["code"] <= 0.3, found
+
+
+# Finding things -------------------------------------------------------------------------------------
 
 
 def test_search_finds_the_glossary(visit):
@@ -413,10 +564,87 @@ def test_search_finds_the_glossary(visit):
 
 def test_search_shows_a_formula_once(visit):
     page = visit("search.html?q=latent")
-    page.locator("#search-results li", has_text="Glossary").locator("p").first.wait_for()
+    page.locator("#search-results li", has_text="Glossary").locator("li").first.wait_for()
     excerpts = page.locator("#search-results").inner_text()
     assert "a vector of k numbers" in excerpts
     assert "\\" not in excerpts, "the formula's source"
+
+
+def test_search_leads_to_sections_with_a_sentence_of_each(visit):
+    page = visit("search.html?q=subspace")
+    page.wait_for_selector("#search-results li li a[href*='linear-autoencoder.html#']")
+    page.wait_for_load_state("networkidle")
+    for item in page.locator("#search-results li li").all():
+        place, anchor = urldefrag(item.locator("a").get_attribute("href"))
+        assert anchor in targets(urlsplit(place).path.removeprefix(PREFIX).lstrip("/"))
+        name, _, sentence = item.inner_text().partition(": ")
+        assert "subspace" in (name + sentence).lower()
+        assert re.match(r"\w|“", sentence)
+        assert len(sentence) > 10
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_word_of_the_glossary_leads_there_at_its_first_use(page):
+    """Of a word's uses in the text, one is a link, and no earlier one is plain."""
+    article = soup(page).article
+    links = article.select("a:has(> .term)")
+    words = [link.get_text() for link in links]
+    assert len(set(link["href"] for link in links)) == len(links) >= 5, words
+    for link in links:
+        assert urlsplit(link["href"]).path == "glossary.html"
+        text = "".join(
+            str(piece)
+            for piece in link.find_all_previous(string=True)[::-1]
+            if piece.find_parent("p")
+            and not piece.find_parent(["blockquote", "a", "code", "figcaption"])
+            and piece.find_parent("article")
+        )
+        assert not re.search(rf"(?<![\w-]){re.escape(link.get_text())}(?![\w-])", text), link
+
+
+def test_the_list_of_sections_scrolls_with_the_reader(visit):
+    page = visit("chapters/linear-autoencoder.html")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    last = page.locator(".toc-tree a").last
+    assert last.bounding_box()["y"] > 420, "it is out of sight, so that this test says something"
+    page.evaluate(
+        "document.querySelector('#further-reading').scrollIntoView({behavior: 'instant'})"
+    )
+    page.wait_for_function(
+        """() => { const box = [...document.querySelectorAll('.toc-tree a')].at(-1).getBoundingClientRect();
+        return box.top > 0 && box.bottom < 420; }"""
+    )
+
+
+# What goes on to the right of a phone's screen, without a shade at its edge.
+CUT_UNMARKED = """() => [...document.querySelectorAll('article :is(div.math, .table-wrapper, .output.text_html:has(> table))')]
+  .filter(box => box.scrollWidth > box.clientWidth + 1 && !getComputedStyle(box).backgroundImage.includes('gradient'))
+  .map(box => box.textContent.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_what_is_cut_on_a_phone_shows_that_it_goes_on(visit, page):
+    assert visit(page, width="narrow").evaluate(CUT_UNMARKED) == []
+
+
+def test_every_chapter_has_its_picture_in_the_list():
+    entries = soup("chapters/intro.html").select(".chapter-list > .container")
+    assert len(entries) == len(CHAPTERS)
+    for entry, page in zip(entries, CHAPTERS, strict=True):
+        assert entry.a["href"] == page.removeprefix("chapters/")
+        assert (HTML / "chapters" / entry.img["src"]).stat().st_size < 20_000
+
+
+def test_who_is_lost_finds_the_search_and_all_pages(visit):
+    page = visit("404.html")
+    links = {
+        urlsplit(link.get_attribute("href")).path for link in page.locator("article li a").all()
+    }
+    assert links == {PREFIX + name for name in TEXTS if not name.endswith("intro.html")}
+    page.get_by_label("Search all pages").fill("subspace")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=subspace*")
+    page.wait_for_selector("#search-results li a")
 
 
 def test_the_search_field_leads_to_the_results(visit):
@@ -523,7 +751,7 @@ def test_a_page_loads_little_at_first(visit, page, width):
     view = visit(page, width=width, unfold=False)
     view.wait_for_load_state("networkidle")
     names = {urlsplit(url).path.removeprefix(PREFIX) for url in [view.url, *view.evaluate(LOADED)]}
-    packed = re.compile(r"\.(png|woff2)$")
+    packed = re.compile(r"\.(png|webp|woff2)$")
     sizes = {
         name: len(data if packed.search(name) else gzip.compress(data))
         for name in names

@@ -15,7 +15,7 @@ from helpers import read_result
 from studies import pretraining
 
 DEFINITION = pretraining.DEFINITION
-NET = {"sizes": [784, 12, 5], "hidden": "gelu", "code": "linear"}
+NET = {"sizes": [784, 12, 5], "hidden": "gelu"}
 
 
 @pytest.fixture(scope="module")
@@ -32,30 +32,50 @@ def accuracies(result):
     return found
 
 
-def test_every_arm_has_every_number_of_labels_and_at_least_five_subsets(accuracies):
-    wanted = set(itertools.product(DEFINITION["arms"], DEFINITION["labels"]))
+def test_every_arm_has_every_number_of_labels_and_its_seeds(accuracies):
+    wanted = set(itertools.product(pretraining.ARMS, DEFINITION["labels"]))
     assert set(accuracies) == wanted
-    assert {tuple(by_seed) for by_seed in accuracies.values()} == {tuple(DEFINITION["seeds"])}
-    assert len(DEFINITION["seeds"]) >= 5
+    for (arm, n), by_seed in accuracies.items():
+        part = next(name for name, arms in DEFINITION["parts"].items() if arm in arms)
+        assert [*by_seed] == pretraining.seeds_of(DEFINITION, part, arm, n)
+        assert len(by_seed) >= 5
+    assert len(accuracies["easy fine-tuned", 100]) == 30
 
 
-def test_settings_are_the_best_on_validation_images(result):
+def test_settings_are_the_best_on_validation_images_and_no_grid_ends_at_them(result):
+    """All neighbours of a chosen setting were tried, and none is better."""
     chosen = {(s["arm"], s["labels"]): s for s in result["settings"]}
     tried = {}
     for row in result["rows"]:
         if row["part"] == "tuning":
             tried.setdefault((row["arm"], row["labels"]), []).append(row)
-    assert (
-        set(tried)
-        == set(chosen)
-        == set(itertools.product(DEFINITION["arms"], (100, 500, 1000, 5000)))
-    )
+    wanted = set(itertools.product(pretraining.ARMS, DEFINITION["labels"]))
+    assert set(tried) == set(chosen) == wanted
     for key, rows in tried.items():
-        grid = DEFINITION["grids"][DEFINITION["arms"][key[0]]]
-        assert len(rows) == len(grid)
+        kinds = DEFINITION["searches"][pretraining.ARMS[key[0]]["way"]]
         best = max(rows, key=lambda row: np.mean(row["accuracy"]))
         assert len(best["accuracy"]) == len(DEFINITION["tuning_seeds"])
-        assert all(best[name] == chosen[key][name] for name in grid[0])
+        assert np.mean(best["accuracy"]) == max(
+            np.mean(row["accuracy"]) for row in rows if all(row[k] == chosen[key][k] for k in kinds)
+        )
+        for kind, (_, factor) in kinds.items():
+            for step in (factor, 1 / factor):
+                neighbour = {k: chosen[key][k] * (step if k == kind else 1) for k in kinds}
+                assert any(
+                    all(math.isclose(row[k], neighbour[k]) for k in kinds) for row in rows
+                ), (key, neighbour)
+
+
+@pytest.mark.parametrize("peak", [(0, 0), (3, -2), (-4, 5)])
+def test_the_search_walks_to_the_peak_and_looks_at_all_its_neighbours(peak):
+    def score(setting):
+        found = round(math.log2(setting["a"])), round(math.log(setting["b"], 3))
+        return [-sum(abs(x - y) for x, y in zip(found, peak, strict=True))]
+
+    best, tried = pretraining.search(score, {"a": [1, 2], "b": [1, 3]})
+    assert best == pytest.approx({"a": 2.0 ** peak[0], "b": 3.0 ** peak[1]})
+    around = [s for s, scores in tried if scores == [-1]]
+    assert len(around) == 4
 
 
 def test_tuning_shares_no_seed_and_no_label_with_the_results():
@@ -72,8 +92,9 @@ def test_differences_are_those_of_the_rows_with_an_interval_for_each(result, acc
         (a, b, n)
         for (a, b), n in itertools.product(DEFINITION["comparisons"], DEFINITION["labels"])
     }
-    seeds = DEFINITION["seeds"]
     for (a, b, n), row in differences.items():
+        seeds = sorted(accuracies[a, n].keys() & accuracies[b, n].keys())
+        assert row["seeds"] == len(seeds)
         paired = np.array([accuracies[a, n][s] - accuracies[b, n][s] for s in seeds])
         error = paired.std(ddof=1) / math.sqrt(len(seeds))
         assert row["difference"] == pytest.approx(paired.mean())
@@ -109,13 +130,12 @@ def test_the_interval_is_not_blind_to_the_test_images():
     assert found["half_width"] > 0.03
 
 
-@pytest.mark.parametrize("whiten", [False, True])
-def test_the_head_is_the_logistic_regression(whiten):
+def test_the_head_is_the_logistic_regression():
     rng = np.random.default_rng(0)
     codes = rng.normal([3, -1, 0], [1, 5, 0.1], (300, 3)).astype("float32")
     y = np.where(codes[:, 2] > 0, 7, np.where(codes[:, 0] > 3, 2, 4))
-    kernel, bias = pretraining.head_on_codes(codes, y, {"C": 1, "whiten": whiten})
-    mean, scale = pretraining.scaled(codes, whiten)
+    kernel, bias = pretraining.linear_head(codes, y, 1)
+    mean, scale = pretraining.scaled(codes)
     expected = pretraining.logistic((codes - mean) / scale, y, 1).predict((codes - mean) / scale)
     assert kernel.shape == (3, 10)
     assert np.array_equal(np.argmax(codes @ kernel + bias, axis=1), expected)
@@ -170,7 +190,8 @@ def test_pretraining_lowers_the_error_of_reconstruction_whole_and_greedily():
         0, 1, 784, dtype="float32"
     )
     greedy = {"greedy": True, "batch_size": 64, "learning_rate": 0.003}
-    for net in (NET | {"epochs": 20}, NET | {"epochs": 20} | greedy):
+    whole = NET | {"epochs": 20}
+    for net in (whole, whole | {"hide": 0.3}, whole | greedy):
         trained = pretraining.pretrain(net, x, 0)
         assert [w.shape for w in trained] == [(784, 12), (12,), (12, 5), (5,)]
         code = pretraining.representations(net, trained, x)[-1]

@@ -2,7 +2,8 @@
 
 Each chapter is normalised, run from top to bottom in a fresh kernel, and written only if every
 cell succeeded and nothing that differs from run to run would be stored: the stored outputs are
-what the book shows and what the output check (output_check/plugin.py) compares with.
+what the book shows and what the output check (output_check/plugin.py) compares with. `make run` then
+measures how far the numbers move in other environments (output_check/measure.py).
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 from tools.chapters import ROOT, chapters
-from tools.kernel import start_kernel
+from tools.kernel import book_environment, start_kernel
 from tools.normalise import normalise, text
 from tools.stored import OUTPUTS_OF, describe_cell, hash_sources, reasons_not_to_store
 
@@ -36,14 +37,21 @@ def fetch_images():
         find_files()
 
 
-def run(path):
-    """Execute the chapter at `path` and return it as text, ready to be written.
+def execute(path, environment=None):
+    """Execute the chapter at `path` and return it as a notebook with its new outputs.
+
+    Args:
+        path: the chapter's file, which is only read.
+        environment: dict of str, environment variables beside the book's.
 
     Raises:
         RuntimeError: a cell fails, or an output must not be stored; the message tells the reader.
     """
     notebook = normalise(nbformat.read(path, as_version=4), path.stem)
-    with start_kernel(path.parent, extensions=[DIGEST_EXTENSION]) as kernel:
+    environment = book_environment() | (environment or {})
+    with start_kernel(
+        path.parent, extensions=[DIGEST_EXTENSION], environment=environment
+    ) as kernel:
         for number, cell in kernel.run(notebook):
             for output in cell.outputs:
                 if reasons := reasons_not_to_store(output):
@@ -53,6 +61,16 @@ def run(path):
                 "ran on the fallback data, whose outputs are not the book's: set FASHION_MNIST_DIR "
                 "or allow the download"
             )
+    return notebook
+
+
+def run(path):
+    """Execute the chapter at `path` and return it as text, ready to be written.
+
+    Raises:
+        RuntimeError: as `execute` does.
+    """
+    notebook = execute(path)
     notebook.metadata[OUTPUTS_OF] = hash_sources(notebook)
     return text(normalise(notebook, path.stem))
 
