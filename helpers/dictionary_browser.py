@@ -73,7 +73,7 @@ def dictionary_browser(atoms, mean, images, codes, names):
     digest = {
         "kind": "dictionary browser",
         "images": count,
-        "atoms used": len(used),
+        "atoms used": float(len(used)),
         "atoms of each image": [len(row) for row in weights],
         "strongest weights": [row[0][1] if row else 0.0 for row in weights],
         "means of the sums": [significant(total.mean()) for total in sums],
