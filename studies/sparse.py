@@ -44,7 +44,7 @@ DEFINITION = {
         # sum or mean over the units, factor on the weight (1 / 128: as if divided by a batch), target
         "arms": [["sum", 1, 0.1], ["mean", 1, 0.1], ["sum", 0.0078125, 0.1], ["sum", 1, 0.02]],
     },
-    "probe": {"labels": [100, 1000], "draws": 6, "tuning_images": 2000},
+    "probe": {"labels": [100, 1000], "draws": 6, "tuning_draws": [9, 10, 11]},
     "tuning_seed": 9,
     "seeds": [0, 1, 2],
     "images": None,
@@ -56,10 +56,13 @@ QUICK = DEFINITION | {
     "l1_weights": [1e-3],
     "mod": {"images": 500, "iterations": 2},
     "kl": DEFINITION["kl"] | {"epochs": 1, "arms": [["sum", 1, 0.1]]},
-    "probe": {"labels": [100], "draws": 1, "tuning_images": 200},
+    "probe": {"labels": [100], "draws": 1, "tuning_draws": [9]},
     "seeds": [0, 1],
     "images": 2000,
 }
+
+
+FIRING = 50  # validation images that must drive an atom before it is read
 
 
 class Task:
@@ -459,7 +462,7 @@ def readings(activations, labels):
     Selectivity: (a - b) / (a + b), with a the largest mean activation of a class and b the mean
     over the other images (Morcos et al. 2018).
     """
-    firing = (activations > 0).sum(axis=0) >= 50
+    firing = (activations > 0).sum(axis=0) >= FIRING
     purity, selectivity = [], []
     for column in activations.T[firing]:
         top = labels[np.argsort(-column)[:50]]
@@ -482,6 +485,7 @@ def stability(first, second):
     matched = cosine[linear_sum_assignment(-cosine)]
     axes = np.linalg.svd(second, full_matrices=False)[2]
     return {
+        "atoms": len(first),
         "matched": float(matched.mean()),
         "above_0.9": float((matched > 0.9).mean()),
         "in_span": float(np.square(first @ axes.T).sum() / np.square(first).sum()),
@@ -496,25 +500,31 @@ def interpretations(task):
     found = {}
     for seed in task.seeds:
         directions = unit(np.random.default_rng(seed).normal(size=(m, 784))).astype("float32")
-        raw, learned = random_images(task, seed), task.kept["MOD", k, seed]
         encoder, decoder = task.kept["TopK", k, seed]
         sparse, shrunk = task.kept["L1", task.l1_weight, seed]
+        atoms = {
+            "TopK": unit(decoder.kernel.numpy()),
+            "L1": unit(shrunk.kernel.numpy()),
+            "MOD": task.kept["MOD", k, seed],
+            "training images": random_images(task, seed),
+            "random": directions,
+        }
         codes = {
             "TopK": encode(encoder, valid, k),
             "L1": encode(sparse, valid),
-            "MOD": np.maximum(pursue(valid, learned, k), 0),
-            "training images": np.maximum(pursue(valid, raw, k), 0),
             "PCA": np.maximum(valid @ signed.T, 0),
             "PCA, top k": keep_largest(valid @ signed.T, k),
-            "random": np.maximum(valid @ directions.T, 0),
+            "random, ReLU": np.maximum(valid @ directions.T, 0),
             "random, top k": keep_largest(valid @ directions.T, k),
         }
+        for arm in ("TopK", "MOD", "training images", "random"):  # all with codes of one kind
+            pursued = np.maximum(pursue(valid, atoms[arm], k, positive=True), 0)
+            codes[f"{arm}, OMP"] = pursued
         for arm, activations in codes.items():
             yield {"part": "atoms", "arm": arm, "seed": seed} | readings(activations, labels)
-        found["TopK", seed] = unit(decoder.kernel.numpy())
-        found["L1", seed] = unit(shrunk.kernel.numpy())
-        found |= {("MOD", seed): learned, ("training images", seed): raw}
-        found["random", seed] = directions
+        for arm, rows in atoms.items():
+            activations = codes[arm if arm in codes else f"{arm}, OMP"]
+            found[arm, seed] = rows[(activations > 0).sum(axis=0) >= FIRING]
     arms = dict.fromkeys(arm for arm, _ in found)
     for arm, (a, b) in itertools.product(arms, itertools.combinations(task.seeds, 2)):
         row = {"part": "stability", "arm": arm, "seeds": [a, b]}
@@ -556,17 +566,16 @@ def climb(score, first, factor):
 
 
 class Probe:
-    """One classifier on one kind of features: tuned on one draw of labels, measured on others."""
+    """One classifier on one kind of features: tuned on some draws of labels, measured on others."""
 
     def __init__(self, task, name, labels):
         self.task, self.name, self.labels = task, name, labels
         self.c, self.gamma = 0.03, None
-        many = task.definition["probe"]["tuning_images"]
-        held, held_y = task.valid[:many], task.images.y_valid[:many]
+        draws, held_y = task.definition["probe"]["tuning_draws"], task.images.y_valid
 
         def score(**setting):
             vars(self).update(setting)
-            return self.accuracy(task.definition["tuning_seed"], held, held_y)
+            return np.mean([self.accuracy(d, task.valid, held_y[: len(task.valid)]) for d in draws])
 
         if name == "SVM":
             self.c, self.gamma = 10.0, 1 / 784 / float(task.x.var())
