@@ -2,8 +2,8 @@
 // script and a call of `startExplorers`, so each output stands alone.
 
 // The palette of helpers/plots.py, and four more for ten classes.
-const COLOURS = ["#3a81d6", "#d07a16", "#149a72", "#a767cf", "#dc5257",
-  "#7b8087", "#1b95ad", "#8d8a14", "#d4579f", "#a5714a"];
+const COLOURS = ["#3577c5", "#ac6410", "#108662", "#975dbb", "#c94a4f",
+  "#71767c", "#1b95ad", "#8d8a14", "#d4579f", "#a5714a"];
 
 // Fill every element marked `name` that is still empty. They are found by the mark rather than by the
 // script's place in the page, since Jupyter runs the scripts of an output apart from it.

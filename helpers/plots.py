@@ -1,8 +1,8 @@
 """The book's pictures: one function per kind of picture, each returning the Matplotlib figure.
 
 The figures are made without pyplot, so a notebook shows one by naming it last in a cell, once.
-Every colour has a contrast of at least 3:1 on white and on the book's dark background, and all
-backgrounds are transparent, so one file serves light and dark pages.
+Every colour, and so all text, has a contrast of at least 4.5:1 on white and on black, the pages'
+backgrounds; the figures' own are transparent, so one file serves light and dark pages.
 """
 
 import numpy as np
@@ -12,15 +12,15 @@ from matplotlib.patches import Polygon
 from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
-    "#3a81d6",
-    "#d07a16",
-    "#149a72",
-    "#a767cf",
-    "#dc5257",
-    "#7b8087",
+    "#3577c5",
+    "#ac6410",
+    "#108662",
+    "#975dbb",
+    "#c94a4f",
+    "#71767c",
 )
 # One meaning a colour, in every figure and in everything that moves. Grey needs no training: it is what
-# the others are held against. Red has failed. What shares a colour stands in no figure together.
+# the others are held against. Red has failed. What shares a colour in a figure has its name beside it.
 COLOUR_OF = {
     **dict.fromkeys(("PCA", "real data", "mean image", "floor"), GREY),
     **dict.fromkeys(("autoencoder", "untied", "pretrained", "validation"), BLUE),

@@ -2,7 +2,7 @@
 
     figure: {"matplotlib":"3.11.0","size":[7.0,3.2]}
     axes: {"titles":["Loss"],"axis":{"x":{"label":"epoch","limits":[0.5,9.5]},…}}
-      Line2D: {"label":"train","color":"#3a81d6ff",…,"n":9,"points":[[…],[…]]}
+      Line2D: {"label":"train","color":"#3577c5ff",…,"n":9,"points":[[…],[…]]}
 
 Of anything else, an explorer say, the first line has the kind and every other line one entry.
 Before the colon stand plain words, after it compact JSON, so a text is read back without loss.

@@ -8,13 +8,12 @@ a number may move in the output check. A chapter whose code has been measured al
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 
 from output_check.compare import find_flaws
 from output_check.spreads import find_spread_flaws, find_unmeasured, measure, path_of, read, write
-from tools.chapters import ROOT, chapters
+from tools.chapters import chapters, named
 from tools.run import execute, fetch_images
 
 
@@ -66,9 +65,8 @@ def main(arguments=None):
     parser.add_argument("slugs", nargs="*", metavar="slug", help="chapters; by default all")
     parser.add_argument("--again", action="store_true", help="measure what has been measured too")
     options = parser.parse_args(arguments)
-    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in options.slugs]
     failed = False
-    for path in paths or chapters():
+    for path in named(options.slugs) or chapters():
         notebook, start = nbformat.read(path, as_version=4), time.monotonic()
         if not options.again and not find_unmeasured(notebook, read(path_of(path))):
             continue

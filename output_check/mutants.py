@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import nbformat
 
 from output_check.compare import compare_cell
-from output_check.spreads import path_of, pooled, read
-from tools.chapters import ROOT, chapters
+from output_check.spreads import moves_of, path_of, read
+from tools.chapters import chapters, named
 from tools.kernel import CellFailed, start_kernel
 from tools.normalise import COLAB_ID
 from tools.run import DIGEST_EXTENSION, fetch_images
@@ -172,8 +172,8 @@ def first_red(path, notebook, mutant, spreads):
         try:
             for _, cell in kernel.run(broken):
                 reached |= cell.id == mutant.cell
-                _, moves = spreads.get(cell.id, ("", {}))
-                if reached and compare_cell(stored[cell.id], cell.outputs, pooled(moves)).problems:
+                moves = moves_of(cell, spreads)
+                if reached and compare_cell(stored[cell.id], cell.outputs, moves).problems:
                     return f"other outputs in {cell.id}"
         except CellFailed as error:
             return str(error).splitlines()[-1] or "fails"
@@ -189,7 +189,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     fetch_images()
     scores = {}
-    for path in [ROOT / "chapters" / f"{slug}.ipynb" for slug in options.slugs] or chapters():
+    for path in named(options.slugs) or chapters():
         notebook, spreads = nbformat.read(path, as_version=4), read(path_of(path))
         cells = [cell for cell in code_cells(notebook) if cell.id != COLAB_ID]
         mutants = [mutant for cell in cells for mutant in mutants_of(cell)]

@@ -12,7 +12,8 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from output_check.compare import compare_cell, find_flaws
-from output_check.spreads import find_spread_flaws, path_of, pooled, read
+from output_check.green import Green
+from output_check.spreads import find_spread_flaws, moves_of, path_of, read
 from tools.chapters import chapters
 from tools.kernel import CELL_TIMEOUT, REPLY_TIMEOUT, start_kernel
 from tools.run import DIGEST_EXTENSION, fetch_images
@@ -20,12 +21,16 @@ from tools.stored import code_cells, describe_cell
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TALLY = pytest.StashKey()
+GREEN = pytest.StashKey()
+SPARED = pytest.StashKey()  # chapters that are not run again
 
 
 def pytest_configure(config):
     """Give a cell the time that `make run` gives it."""
     config.option.nbval_cell_timeout = CELL_TIMEOUT
     config.stash[TALLY] = []
+    config.stash[GREEN] = Green(config)
+    config.stash[SPARED] = []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -94,9 +99,13 @@ class Chapter(IPyNbFile):
     """One chapter: first its stored form is checked, then its cells in one fresh kernel."""
 
     broken = None  # the number of the cell whose code failed
+    kernel = None
+    passed = 0  # cells that gave what is stored, from the book's images
 
     def setup(self):
-        """Fetch the images if the chapter needs them, and start the kernel."""
+        """Fetch the images if the chapter needs them, and start the kernel, if there are cells to run."""
+        if len(self.items) == 1:
+            return
         if any("load_images(" in cell.source for cell in code_cells(self.nb)):
             fetch_images()
         self.kernel = CheckedKernel(self.path.parent)
@@ -106,6 +115,9 @@ class Chapter(IPyNbFile):
         self.nb = nbformat.read(self.path, as_version=4)
         self.spreads = read(path_of(self.path))
         self.items = [Stored.from_parent(self, name="stored form")]
+        if self.config.stash[GREEN].knows(self.path):
+            self.config.stash[SPARED].append(self.path.stem)
+            return self.items
         for number, cell in enumerate(code_cells(self.nb), start=1):
             options = defaultdict(bool, check=True)
             name = f"cell {number}"
@@ -115,9 +127,11 @@ class Chapter(IPyNbFile):
         return self.items
 
     def teardown(self):
-        """Shut the kernel down, dead or alive."""
+        """Shut the kernel down, dead or alive; remember a chapter all of whose cells passed."""
         if self.kernel:
             self.kernel.stop()
+            if self.passed == len(self.items) - 1:
+                self.config.stash[GREEN].remember(self.path)
 
     def advice(self):
         """Say how to store new outputs."""
@@ -161,11 +175,12 @@ class Cell(IPyNbCell):
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Compare by the book's rules; called by nbval with the run's outputs."""
-        _, moves = self.parent.spreads.get(self.cell.id, ("", {}))
+        moves = moves_of(self.cell, self.parent.spreads)
         fallback = self.parent.kernel.uses_fallback()
-        result = compare_cell(self.cell, test, pooled(moves), fallback=fallback)
+        result = compare_cell(self.cell, test, moves, fallback=fallback)
         self.config.stash[TALLY].append(summarise(self, result))
         self.comparison_traceback = result.problems
+        self.parent.passed += not result.problems and not fallback
         return not result.problems
 
     def repr_failure(self, excinfo):
@@ -195,19 +210,28 @@ def summarise(cell, result):
 
 
 def pytest_sessionfinish(session):
-    """Hand the tally of one of several workers (pytest-xdist) to the process that reports."""
+    """Hand what one of several workers (pytest-xdist) has counted to the process that reports."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = session.config.stash[TALLY]
+        session.config.workeroutput["spared"] = session.config.stash[SPARED]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    """Take over a worker's tally; a worker that crashed has none."""
-    node.config.stash[TALLY] += getattr(node, "workeroutput", {}).get("tally", [])
+    """Take over what a worker has counted; one that crashed has counted nothing."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[TALLY] += output.get("tally", [])
+    node.config.stash[SPARED] += output.get("spared", [])  # the same from each worker
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Say in a line what was compared, and loudly if it could not be."""
+    """Say in a line what was compared and what was not run again, and loudly what could not be."""
+    if spared := sorted(set(config.stash[SPARED])):
+        terminalreporter.section("chapters not run again")
+        terminalreporter.line(
+            f"{len(spared)} were green with the same code, data and machine: {', '.join(spared)}. "
+            "To run them: add --cache-clear, or set CI=1."
+        )
     if not (tally := config.stash[TALLY]):
         return
 

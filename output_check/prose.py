@@ -23,7 +23,7 @@ import nbformat
 
 from output_check.compare import data_of, parse_number, visible_text
 from output_check.digest_text import parse
-from tools.chapters import ROOT, chapters
+from tools.chapters import ROOT, chapters, named
 from tools.stored import DIGEST, code_cells
 from tools.text_diff import NUMBER
 
@@ -283,7 +283,7 @@ def write(bindings, numbers):
 def main(slugs):
     """Bind the prose of the chapters named, or of all; return the exit status."""
     unbound = False
-    for path in [ROOT / "chapters" / f"{slug}.ipynb" for slug in slugs] or chapters():
+    for path in named(slugs) or chapters():
         notebook = nbformat.read(path, as_version=4)
         bindings, said = bind(notebook, read(path_of(path.stem)))
         print("".join(f"{path.stem}: {line}\n" for line in said), end="")

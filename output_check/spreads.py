@@ -88,6 +88,12 @@ def pooled(moves):
     }
 
 
+def moves_of(cell, spreads):
+    """Return the moves by which a cell's numbers are judged, by place; none if nothing moved."""
+    _, moves = spreads.get(cell.id, ("", {}))
+    return pooled(moves)
+
+
 def find_unmeasured(notebook, spreads):
     """Return the ids of the cells whose outputs were not measured for the code as it is."""
     return [

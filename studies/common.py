@@ -73,10 +73,10 @@ def code_only(source):
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-def names_in(source):
-    """Return every name that some Python source mentions: variables, attributes, imports."""
+def names_in(tree):
+    """Return every name that some parsed code mentions: variables, attributes, imports."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name):
                 found.add(name)
@@ -92,12 +92,12 @@ def code_reached(names, files):
 
     So a new layer in `helpers/layers.py` leaves the results of the studies that do not use it alone.
     """
-    definitions = [ast.get_source_segment(read(f), node) for f in files for node in _body(f)]
-    pool = {code: _defined(code) for code in definitions}
+    pool = {ast.get_source_segment(read(f), node): node for f in files for node in _body(f)}
+    defined = {code: _defined(node) for code, node in pool.items()}
     reached, names = [], set(names)
-    while found := [code for code in pool if code not in reached and pool[code] & names]:
+    while found := [code for code in pool if code not in reached and defined[code] & names]:
         reached += found
-        names |= set().union(*map(names_in, found))
+        names |= set().union(*(names_in(pool[code]) for code in found))
     return [code_only(code) for code in pool if code in reached]
 
 
@@ -110,14 +110,13 @@ def _body(path):
             yield node
 
 
-def _defined(code):
+def _defined(node):
     """Return the names that a statement defines."""
-    node = ast.parse(code).body[0]
     match node:
         case ast.FunctionDef() | ast.ClassDef():
             return {node.name}
         case ast.Import() | ast.ImportFrom():
-            return names_in(code)
+            return names_in(node)
     return {
         n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     }
@@ -136,7 +135,7 @@ def definition_hash(name, definition):
     images are what their files' SHA-256 and the tests of `helpers/data.py` say.
     """
     script = read(STUDIES / f"{name}.py")
-    used = code_reached(names_in(script), shared_files())
+    used = code_reached(names_in(ast.parse(script)), shared_files())
     return code_hash(definition, code_only(script), *used)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tools.changes import DIGEST, main
 from tools.text_diff import Number, compare_text, read_html
 
-CURVE = 'Line2D: {"label":"train","color":"#3a81d6ff","points":[[0.1,0.5],[0.2,0.7]]}'
+CURVE = 'Line2D: {"label":"train","color":"#3577c5ff","points":[[0.1,0.5],[0.2,0.7]]}'
 TABLE = "<table><tr><th>model</th><th>MSE</th></tr><tr><td>PCA</td><td>0.0157</td></tr></table>"
 
 

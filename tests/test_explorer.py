@@ -10,6 +10,7 @@ from keras import activations, layers
 
 from helpers import latent_explorer, side_by_side
 from helpers.explorer_parts import ACTIVATIONS
+from tests.gestures import pixels_of, swipe
 from tests.sample_explorers import CLASSES, make_codes, make_decoder, make_images, sample
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -109,14 +110,7 @@ def test_touch_chooses_and_drags(open_page, decoder, shown):
     page.touchscreen.tap(x, y)
     tapped = state(page)
     assert (tapped[1] != before[1]).any()
-    session = page.context.new_cdp_session(page)
-    session.send(
-        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
-    )
-    for part in (0.5, 1):
-        point = {"x": x + part * (to_x - x), "y": y + part * (to_y - y)}
-        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    swipe(page, x, y, ((to_x - x) / 2, (to_y - y) / 2), steps=2)
     code, pixels = state(page)
     assert np.abs(code - tapped[0]).max() > 0.1
     assert np.abs(pixels - keras_pixels(decoder, code)).max() <= 2
@@ -135,17 +129,7 @@ def test_a_swipe_scrolls_the_page_until_the_map_is_tapped(open_page, shown, part
         page.locator(".le-map").tap()
     before = state(page)[0]
     box = page.locator(part).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = page.context.new_cdp_session(page)
-
-    def touch(kind, *points):
-        event = {"type": kind, "touchPoints": [{"x": x, "y": place} for place in points]}
-        session.send("Input.dispatchTouchEvent", event)
-
-    touch("touchStart", y)
-    for step in range(10):
-        touch("touchMove", y - 30 * (step + 1))
-    touch("touchEnd")
+    swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     if scrolls:
         page.wait_for_function("scrollY > 200")
         np.testing.assert_array_equal(state(page)[0], before)
@@ -352,22 +336,6 @@ def test_the_maps_background_is_the_decoded_grid(open_page, decoder, shown):
         assert abs(np.mean(seen) - expected) < 0.1 * expected
 
 
-def pixels_of(page, selector):
-    """Return the canvas of this class as numbers (n, 4) from 0 to 255."""
-    return np.reshape(
-        page.locator(selector).evaluate(
-            """(canvas) => {
-                const copy = document.createElement("canvas"), { width, height } = canvas;
-                Object.assign(copy, { width, height });
-                const ink = copy.getContext("2d", { willReadFrequently: true });
-                ink.drawImage(canvas, 0, 0);
-                return [...ink.getImageData(0, 0, width, height).data];
-            }"""
-        ),
-        (-1, 4),
-    )
-
-
 def pins(page):
     return np.array(page.locator(".explorer").get_attribute("data-pins").split(), float)
 
@@ -379,11 +347,11 @@ def check_strip(page, decoder):
         [keras_pixels(decoder, (a + i / 8 * (b - a)).astype("float32")) for i in range(9)]
     )
     for i in range(9):
-        found = pixels_of(page, f".le-frame >> nth={i}")[:, 0]
+        found = pixels_of(page.locator(f".le-frame >> nth={i}"))[:, 0]
         assert np.abs(found - expected[i]).max() <= 2
     changes = np.diff(expected, axis=0) / 255
     for i in range(8):
-        red, _, blue, _ = pixels_of(page, f".le-change >> nth={i}").T
+        red, _, blue, _ = pixels_of(page.locator(f".le-change >> nth={i}")).T
         large = np.abs(changes[i]) > 0.05
         assert ((red > blue) == (changes[i] > 0))[large].all()
     largest = np.square(changes).mean(axis=1).argmax()
@@ -442,7 +410,7 @@ def test_the_nearest_real_image_stands_beside_with_its_error(open_page):
         page.mouse.move(x, y)
         code, decoded = state(page)
         image = images[np.square(codes - code).sum(axis=1).argmin()].ravel()
-        assert np.abs(pixels_of(page, ".le-real")[:, 0] - 255 * image).max() <= 255 / 62 + 1
+        assert np.abs(pixels_of(page.locator(".le-real"))[:, 0] - 255 * image).max() <= 255 / 62 + 1
         error = np.square(decoded / 255 - image).mean()
         text = page.locator(".le-side p").nth(1).inner_text()
         assert "nearest of 300 real images" in text

@@ -10,7 +10,7 @@ from helpers import explorer_parts
 from tests.sample_explorers import MAKERS, sample
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-DARK, LIGHT = "rgb(20, 24, 30)", "rgb(255, 255, 255)"
+DARK, LIGHT = "rgb(0, 0, 0)", "rgb(255, 255, 255)"
 
 pytestmark = pytest.mark.parametrize("name", MAKERS)
 

@@ -48,9 +48,17 @@ def contrast(first, second):
 
 
 @pytest.mark.parametrize("name", PALETTE)
-@pytest.mark.parametrize("page", ["#ffffff", "#14181e"])
+@pytest.mark.parametrize("page", ["#ffffff", "#000000"])
 def test_every_colour_can_be_seen_on_light_and_dark_pages(name, page):
-    assert contrast(getattr(plots, name), page) >= 3
+    assert contrast(getattr(plots, name), page) >= 4.5
+
+
+def test_a_meaning_has_a_colour_of_the_palette():
+    """Also in `slider.css`, which cannot import it."""
+    assert set(plots.COLOUR_OF.values()) == {getattr(plots, name) for name in PALETTE}
+    style = explorer_parts.text_of("slider.css")
+    assert f".bs-pca {{ stroke: {plots.COLOUR_OF['PCA']};" in style
+    assert f".bs-network {{ stroke: {plots.COLOUR_OF['autoencoder']}; }}" in style
 
 
 def test_a_meaning_has_a_colour_of_the_palette():

@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from helpers import sheared_code
+from tests.gestures import swipe
 from tests.sample_explorers import make_decoders, sample
 
 NARROW = {"width": 390, "height": 844}
@@ -91,22 +92,14 @@ def test_a_dragged_arrow_shears_the_codes_and_leaves_the_error(open_page, which)
 def test_a_finger_drags_an_arrow_and_scrolls_beside_it(open_page):
     after = "<div style='height:3000px'></div>"
     page = open_page(sample("shear").html, after, viewport=NARROW, has_touch=True, is_mobile=True)
-    session = page.context.new_cdp_session(page)
-
-    def swipe(x, y, way):
-        for kind, step in (("touchStart", 0), *(("touchMove", i + 1) for i in range(6))):
-            points = [{"x": x + way[0] * step, "y": y + way[1] * step}]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
     before = arrows(page)
-    swipe(*centre(page, 0), (5, -8))
+    swipe(page, *centre(page, 0), (5, -8), steps=6)
     assert (arrows(page)[0] != before[0]).any()
     assert page.evaluate("scrollY") == 0
     check_codes(page)
     moved = arrows(page)
     box = page.locator(".sc-plot").nth(1).bounding_box()
-    swipe(box["x"] + 30, box["y"] + 100, (0, -40))
+    swipe(page, box["x"] + 30, box["y"] + 100, (0, -40), steps=6)
     page.wait_for_function("scrollY > 100")
     np.testing.assert_array_equal(arrows(page), moved)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import bottleneck_slider
+from tests.gestures import pixels_of, swipe
 from tests.sample_explorers import make_bottleneck, sample
 
 NARROW = {"width": 390, "height": 844}
@@ -13,19 +14,7 @@ NARROW = {"width": 390, "height": 844}
 
 def row(page, which):
     """Return a row of pictures as numbers (28, 280, 3) from 0 to 255."""
-    pixels = (
-        page.locator(".bs-row canvas")
-        .nth(which)
-        .evaluate(
-            """(canvas) => {
-            const copy = document.createElement("canvas"), { width, height } = canvas;
-            Object.assign(copy, { width, height });
-            const ink = copy.getContext("2d", { willReadFrequently: true });
-            ink.drawImage(canvas, 0, 0);
-            return [...ink.getImageData(0, 0, width, height).data];
-        }"""
-        )
-    )
+    pixels = pixels_of(page.locator(".bs-row canvas").nth(which))
     return np.reshape(pixels, (28, 280, 4))[..., :3]
 
 
@@ -122,17 +111,7 @@ def test_a_swipe_over_it_scrolls_the_page(open_page):
     after = "<div style='height:3000px'></div>"
     page = open_page(sample("slider").html, after, viewport=NARROW, has_touch=True, is_mobile=True)
     box = page.locator(".bs-chart").bounding_box()
-    x, y = box["x"] + 150, box["y"] + 100
-    session = page.context.new_cdp_session(page)
-
-    def touch(kind, *points):
-        event = {"type": kind, "touchPoints": [{"x": x, "y": place} for place in points]}
-        session.send("Input.dispatchTouchEvent", event)
-
-    touch("touchStart", y)
-    for step in range(10):
-        touch("touchMove", y - 30 * (step + 1))
-    touch("touchEnd")
+    swipe(page, box["x"] + 150, box["y"] + 100)
     page.wait_for_function("scrollY > 200")
 
 

@@ -99,6 +99,18 @@ def chapters(toc=ROOT / "_toc.yml"):
     return [path for _, paths in parts(toc) for path in paths]
 
 
+def named(slugs):
+    """Return the notebooks of the chapters that a command line names, by slug or file.
+
+    Raises:
+        SystemExit: there is no such notebook; the message says so.
+    """
+    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in slugs]
+    if missing := [path.name for path in paths if not path.exists()]:
+        raise SystemExit(f"No such chapter: {' '.join(missing)} in chapters/")
+    return paths
+
+
 def item(source, name):
     """Return what a list item such as "- **You need:** words" says, on one line, or None."""
     match = re.search(rf"^[-*] \*\*{name}:\*\* (.+?)(?=\n[-*] |\n\n|\Z)", source, re.M | re.S)

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from tools.chapters import named
 from tools.stored import DIGEST, OUTPUTS_OF, source_hash
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,8 +132,6 @@ def normalise(notebook, slug):
         cell.metadata = nbformat.from_dict(
             {key: cell.metadata[key] for key in CELL_KEYS if cell.metadata.get(key)}
         )
-        if "figure" not in cell.metadata.get("check", {"figure": ""}):
-            del cell.metadata["check"]  # a declared tolerance: tolerances are measured now
     set_ids(notebook.cells)
     return nbformat.from_dict(
         {
@@ -157,12 +156,7 @@ def text(notebook):
 
 def main(slugs):
     """Normalise the chapters named, or all; return the exit status."""
-    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in slugs]
-    paths = paths or sorted((ROOT / "chapters").glob("*.ipynb"))
-    if missing := [path.name for path in paths if not path.exists()]:
-        print("No such chapter:", *missing, "in chapters/", file=sys.stderr)
-        return 1
-    for path in paths:
+    for path in named(slugs) or sorted((ROOT / "chapters").glob("*.ipynb")):
         before = path.read_text(encoding="utf-8")
         try:
             after = text(normalise(nbformat.reads(before, as_version=4), path.stem))

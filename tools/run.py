@@ -12,11 +12,10 @@ import os
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import nbformat
 
-from tools.chapters import ROOT, chapters
+from tools.chapters import chapters, named
 from tools.kernel import book_environment, start_kernel
 from tools.normalise import normalise, text
 from tools.stored import OUTPUTS_OF, describe_cell, hash_sources, reasons_not_to_store
@@ -89,10 +88,7 @@ def write(path, content):
 
 def main(slugs):
     """Run the chapters named, or all; return the exit status."""
-    paths = [ROOT / "chapters" / f"{Path(slug).stem}.ipynb" for slug in slugs] or chapters()
-    if missing := [path.name for path in paths if not path.exists()]:
-        print("No such chapter:", *missing, "in chapters/", file=sys.stderr)
-        return 1
+    paths = named(slugs) or chapters()
     fetch_images()
     for path in paths:
         start = time.monotonic()

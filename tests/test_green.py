@@ -1,0 +1,99 @@
+"""A green chapter is run again exactly if something that decides its outputs has changed."""
+
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from output_check.green import files_of, fingerprint
+from output_check.spreads import measure, path_of, write
+from tools.chapters import ROOT, chapters
+from tools.run import run
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A book of one chapter that prints a number, stored and measured."""
+    book = tmp_path_factory.mktemp("green")
+    chapter = book / "chapters" / "tiny.ipynb"
+    chapter.parent.mkdir()
+    (book / "_toc.yml").write_text("root: index\nchapters:\n- file: chapters/tiny\n")
+    cells = [nbformat.v4.new_markdown_cell("# Tiny"), nbformat.v4.new_code_cell("print(6 * 7)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), chapter)
+    chapter.write_text(run(chapter), encoding="utf-8")
+    notebook = nbformat.read(chapter, as_version=4)
+    path_of(chapter).parent.mkdir(parents=True)
+    path_of(chapter).write_text(write(measure(notebook, [notebook])[0]), encoding="utf-8")
+    return book
+
+
+def check(book, **environment):
+    """Return how many cells passed and failed in a run of pytest, and what it says."""
+    known = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "output_check.plugin", "chapters"],
+        cwd=book,
+        env=known | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.findall(r"^(PASSED|FAILED) \S+::cell", done.stdout, re.M)
+    return found.count("PASSED"), found.count("FAILED"), done.stdout
+
+
+def test_a_green_chapter_is_not_run_again_and_pytest_says_so(book):
+    chapter = book / "chapters" / "tiny.ipynb"
+    assert check(book)[:2] == (1 + 1, 0), "the first time: with Colab's cell"
+    passed, failed, report = check(book)
+    assert (passed, failed) == (0, 0)
+    assert "1 were green with the same code, data and machine: tiny" in report
+    assert check(book, CI="true")[:2] == (2, 0), "under CI everything runs"
+    stored = chapter.read_text(encoding="utf-8")
+    try:
+        chapter.write_text(stored.replace("42", "43"), encoding="utf-8")
+        assert check(book)[1] == 1
+        assert check(book)[1] == 1, "a red chapter is run again"
+    finally:
+        chapter.write_text(stored, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "helpers/training.py",
+        "helpers/slider.js",
+        "output_check/compare.py",
+        "tools/kernel.py",
+        "requirements.txt",
+        "output_check/spreads/a.txt",
+        "studies/results/stacked.json",
+        "chapters/a.ipynb",
+    ],
+)
+def test_a_fingerprint_holds_what_decides(tmp_path, file, monkeypatch):
+    chapter, changed = tmp_path / "chapters" / "a.ipynb", tmp_path / file
+    for path in (chapter, changed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('read_result(\\"stacked\\")')
+    before = fingerprint(chapter)
+    assert fingerprint(chapter) == before
+    changed.write_text("# read_result(\\'stacked\\')")
+    assert fingerprint(chapter) != before
+    before = fingerprint(chapter)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert fingerprint(chapter) != before
+
+
+def results_of(chapter):
+    return {path.stem for path in files_of(chapter) if path.parent.name == "results"}
+
+
+def test_a_fingerprint_holds_the_results_that_a_chapter_reads_and_no_others():
+    for chapter in chapters():
+        text = chapter.read_text(encoding="utf-8")
+        assert set(re.findall(r'read_result\(\\"(\w+)\\"\)', text)) <= results_of(chapter)
+    assert len({frozenset(results_of(chapter)) for chapter in chapters()}) > 1
