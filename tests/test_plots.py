@@ -61,14 +61,6 @@ def test_a_meaning_has_a_colour_of_the_palette():
     assert f".bs-network {{ stroke: {plots.COLOUR_OF['autoencoder']}; }}" in style
 
 
-def test_a_meaning_has_a_colour_of_the_palette():
-    """Also in `slider.css`, which cannot import it."""
-    assert set(plots.COLOUR_OF.values()) == {getattr(plots, name) for name in PALETTE}
-    style = explorer_parts.text_of("slider.css")
-    assert f".bs-pca {{ stroke: {plots.COLOUR_OF['PCA']};" in style
-    assert f".bs-network {{ stroke: {plots.COLOUR_OF['autoencoder']}; }}" in style
-
-
 def test_contrast_is_computed_as_published():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
