@@ -1,7 +1,7 @@
 """The plumbing of “Autoencoders, Measured”; the chapters hold the lesson.
 
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
-benchmarks have measured, `flops` counts operations, `layers` has the tied layer, `training` fits
+benchmarks have measured, `flops` counts operations, `layers` has the tied and the TopK layer, `training` fits
 models, `plots` draws, `tables` shows numbers, `explorers` makes things to move, `notebook` sets a
 chapter up and states its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
 and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Python
     from helpers.data import Images, load_images
+    from helpers.dictionary_browser import dictionary_browser
     from helpers.explorers import latent_explorer, side_by_side
     from helpers.flops import training_flops
-    from helpers.layers import DenseTranspose
+    from helpers.layers import DenseTranspose, TopK
     from helpers.notebook import claim, set_up
     from helpers.plots import (
         draw_network,
@@ -32,8 +33,10 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
 __all__ = [
     "DenseTranspose",
     "Images",
+    "TopK",
     "bottleneck_slider",
     "claim",
+    "dictionary_browser",
     "draw_network",
     "fit",
     "latent_explorer",
@@ -53,9 +56,10 @@ __all__ = [
 
 ROOMS = {
     "data": ("Images", "load_images"),
+    "dictionary_browser": ("dictionary_browser",),
     "explorers": ("latent_explorer", "side_by_side"),
     "flops": ("training_flops",),
-    "layers": ("DenseTranspose",),
+    "layers": ("DenseTranspose", "TopK"),
     "notebook": ("claim", "set_up"),
     "plots": (
         "draw_network",

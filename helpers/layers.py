@@ -1,4 +1,6 @@
-"""The Keras layer that the chapters teach, in its hardened form."""
+"""The Keras layers that the chapters teach, in their hardened form."""
+
+import numbers
 
 import keras
 from keras import ops
@@ -111,6 +113,61 @@ class DenseTranspose(keras.layers.Layer):
         if not isinstance(dense, str):
             dense = keras.saving.deserialize_keras_object(dense)
         return super().from_config(config | {"dense": dense})
+
+
+@keras.saving.register_keras_serializable("autoencoders-measured")
+class TopK(keras.layers.Layer):
+    """Keeps the `k` largest positive entries of every example and sets all others to zero.
+
+    `output = relu(input)` where an entry is among the k largest of its last axis, else 0. Fewer
+    than k stay where fewer are positive; entries that tie with the k-th largest all stay. The
+    gradient passes through what is kept.
+
+    Args:
+        k: int, at least 1: how many entries may stay.
+        **kwargs: what every Keras layer takes: `name`, `dtype`.
+
+    Input and output: (batch, ..., n) with n >= k, in the layer's compute dtype.
+
+    Raises:
+        TypeError: `k` is not an integer.
+        ValueError: `k` is below 1, or, when built, above the input's last axis or that axis has
+            no fixed length.
+
+    Sources: Makhzani & Frey 2014, arXiv:1312.5663 (k-sparse autoencoders); with the ReLU, Gao et
+    al. 2024, arXiv:2406.04093.
+    """
+
+    def __init__(self, k, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(k, bool) or not isinstance(k, numbers.Integral):
+            raise TypeError(f"TopK keeps a whole number of entries, not {k!r}")
+        if k < 1:
+            raise ValueError(f"TopK keeps at least one entry, not {k}")
+        self.k = int(k)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        """Check that there are k entries to keep."""
+        width = input_shape[-1]
+        if width is None or width < self.k:
+            raise ValueError(
+                f"{self.name} keeps {self.k} entries, but the last axis of its input has {width}"
+            )
+        self.input_spec = keras.layers.InputSpec(axes={-1: width})
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape."""
+        return input_shape
+
+    def call(self, inputs):
+        """Find the k-th largest entry of every example, and keep what is not below it."""
+        least = ops.top_k(inputs, self.k)[0][..., -1:]
+        return ops.where(inputs >= least, ops.relu(inputs), ops.zeros_like(inputs))
+
+    def get_config(self):
+        """Return the settings."""
+        return super().get_config() | {"k": self.k}
 
 
 def _mark_as_shared(dense):

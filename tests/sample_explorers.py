@@ -7,7 +7,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from helpers import bottleneck_slider, latent_explorer, sheared_code, side_by_side
+from helpers import (
+    bottleneck_slider,
+    dictionary_browser,
+    latent_explorer,
+    sheared_code,
+    side_by_side,
+)
 from helpers.explorer_parts import pack
 
 CLASSES = ("Trouser", "Sandal", "Bag </script>")
@@ -94,7 +100,30 @@ def shear():
     return sheared_code(*make_decoders())
 
 
-MAKERS = {"latent": latent, "pair": pair, "slider": slider, "shear": shear}
+def make_dictionary():
+    """Return atoms, their mean image, images, and sparse codes of them."""
+    random = np.random.default_rng(4)
+    atoms = random.normal(size=(40, 784))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    codes = np.zeros((6, 40))
+    for row in codes:
+        row[random.choice(40, 5, replace=False)] = random.uniform(1, 4, 5)
+    mean = random.random(784) / 2
+    return atoms, mean, np.clip(mean + codes @ atoms, 0, 1), codes
+
+
+def dictionary():
+    """Return a dictionary browser."""
+    return dictionary_browser(*make_dictionary(), ["Shirt <b>"] * 6)
+
+
+MAKERS = {
+    "dictionary": dictionary,
+    "latent": latent,
+    "pair": pair,
+    "slider": slider,
+    "shear": shear,
+}
 
 
 @cache

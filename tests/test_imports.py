@@ -25,6 +25,7 @@ ROOMS = (
     "plots",
     "tables",
     "explorer_parts",
+    "dictionary_browser",
     "explorers",
     "shear",
     "slider",

@@ -1,13 +1,14 @@
-"""The tied layer: right numbers, and a tie that no way of storing or copying a model undoes."""
+"""The layers: right numbers, and nothing that storing or copying a model undoes."""
 
 import copy
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-from helpers.layers import DenseTranspose
+from helpers.layers import DenseTranspose, TopK
 
 SIZES = (12, 6, 3)
 FORMS = ("flat sequential", "flat functional", "nested sequential", "nested functional")
@@ -357,3 +358,46 @@ def test_a_name_that_leads_nowhere_or_to_several(x):
     twins = [keras.Sequential([keras.Input((3,)), layers.Dense(3, name="twin")]) for _ in range(2)]
     with pytest.raises(ValueError, match="2 layers called twin lead to its input"):
         keras.Sequential([*twins, DenseTranspose("twin")])
+
+
+def test_topk_keeps_the_largest_positive_entries():
+    x = np.array([[3.0, -1.0, 2.0, 1.0], [-4.0, -1.0, 0.5, -2.0], [0.0, 0.0, 0.0, 0.0]], "float32")
+    kept = keras.ops.convert_to_numpy(TopK(2)(x))
+    np.testing.assert_array_equal(kept, [[3, 0, 2, 0], [0, 0, 0.5, 0], [0, 0, 0, 0]])
+
+
+def test_topk_passes_the_gradient_of_what_it_keeps():
+    x = tf.Variable([[3.0, -1.0, 2.0, 1.0], [-4.0, -1.0, 0.5, -2.0]])
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(TopK(2)(x))
+    np.testing.assert_array_equal(tape.gradient(total, x), [[1, 0, 1, 0], [0, 0, 1, 0]])
+
+
+def sparse_model():
+    keras.utils.set_random_seed(0)
+    stack = [layers.Dense(6), TopK(np.int64(2), name="top"), layers.Dense(12)]
+    return keras.Sequential([keras.Input((12,)), *stack])
+
+
+def test_topk_saves_loads_and_clones(tmp_path, x):
+    model = sparse_model()
+    before = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    cloned = keras.models.clone_model(model)
+    cloned.set_weights(model.get_weights())
+    for other in (loaded, cloned, copy.deepcopy(model)):
+        assert other.get_layer("top").k == 2
+        np.testing.assert_allclose(other.predict(x, verbose=0), before, atol=1e-6)
+
+
+@pytest.mark.parametrize(("k", "error"), [(0, ValueError), (2.0, TypeError), (True, TypeError)])
+def test_topk_refuses_what_is_no_number_of_entries(k, error):
+    with pytest.raises(error, match="TopK keeps"):
+        TopK(k)
+
+
+@pytest.mark.parametrize("width", [6, None])
+def test_topk_refuses_to_keep_more_than_there_are(width):
+    with pytest.raises(ValueError, match="keeps 7 entries, but the last axis of its input has"):
+        TopK(7)(keras.Input((width,)))
