@@ -1,6 +1,6 @@
 """The Keras layers that the chapters teach, in their hardened form."""
 
-import numbers
+from numbers import Integral
 
 import keras
 from keras import ops
@@ -140,7 +140,7 @@ class TopK(keras.layers.Layer):
 
     def __init__(self, k, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(k, bool) or not isinstance(k, numbers.Integral):
+        if isinstance(k, bool) or not isinstance(k, Integral):
             raise TypeError(f"TopK keeps a whole number of entries, not {k!r}")
         if k < 1:
             raise ValueError(f"TopK keeps at least one entry, not {k}")
