@@ -1,5 +1,9 @@
-"""The quick run of a study or a benchmark, as its README tells to start it."""
+"""The quick run of a study or a benchmark: as its README tells to start it, or in this process.
 
+TensorFlow takes longer to start than most quick runs take, so only one study starts it anew.
+"""
+
+import importlib
 import json
 import os
 import subprocess
@@ -8,21 +12,34 @@ import sys
 HANG = 1200  # seconds: no test waits longer, and none is so slow, whatever else the machine does
 
 
-def quick_run(common, name, folder):
+def quick_run(common, name, folder, *, here=False):
     """Run a module with `--quick`; it must write its result to `folder`, and nothing committed.
 
     Args:
         common: the module `studies.common` or `benchmarks.common`.
         name: str, the module to run, of the same package.
         folder: Path of an empty folder.
+        here: whether to call its `main` in this process.
 
     Returns:
-        What it printed, and its result.
+        Its result, and what it printed if it ran in a process of its own.
     """
-    before = committed(common)
+    before, module = committed(common), f"{common.__package__}.{name}"
+    options, printed = ["--quick", "--out", str(folder)], None
+    if here:
+        importlib.import_module(module).main(options)
+    else:
+        printed = run_anew(module, options, folder=common.RESULTS.parents[1])
+    assert [path.name for path in folder.iterdir()] == [f"{name}.json"]
+    assert committed(common) == before
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8")), printed
+
+
+def run_anew(module, options, *, folder):
+    """Run a module as a reader would, in `folder`; return what it prints."""
     run = subprocess.run(
-        [sys.executable, "-m", f"{common.__package__}.{name}", "--quick", "--out", str(folder)],
-        cwd=common.RESULTS.parents[1],
+        [sys.executable, "-m", module, *options],
+        cwd=folder,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -30,9 +47,7 @@ def quick_run(common, name, folder):
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
-    assert [path.name for path in folder.iterdir()] == [f"{name}.json"]
-    assert committed(common) == before
-    return run.stdout, json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return run.stdout
 
 
 def committed(common):

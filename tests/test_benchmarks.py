@@ -27,7 +27,7 @@ def measured_result(name):
 
 
 def test_quick_run_of_time_to_quality(tmp_path):
-    printed, result = quick_run(common, "time_to_quality", tmp_path)
+    result, printed = quick_run(common, "time_to_quality", tmp_path)
     trainings = set(time_to_quality.TRAININGS)
     if importlib.util.find_spec("torch") is None:
         assert "PyTorch is not installed" in printed
@@ -42,7 +42,7 @@ def test_quick_run_of_time_to_quality(tmp_path):
 
 
 def test_quick_run_of_chapters(tmp_path):
-    _, result = quick_run(common, "chapters", tmp_path)
+    result, _ = quick_run(common, "chapters", tmp_path)
     (chapter,) = result["chapters"].values()
     assert [cell["number"] for cell in chapter["cells"]] == [1, 2, 3]
     assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0

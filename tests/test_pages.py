@@ -494,7 +494,7 @@ def test_the_keyboard_guesses_and_the_veil_leads_to_the_question(guess, page):
     view.keyboard.press("Enter")
     assert options.nth(1).get_attribute("aria-pressed") == "false", "asked again"
     view.keyboard.press("Enter")
-    assert question.locator("output").inner_text().startswith("Measured: "), "just shown"
+    assert question.locator("output").inner_text().startswith("Measured:"), "just shown"
     assert question.get_by_role("status").count() == 1, "a screen reader hears it"
 
 

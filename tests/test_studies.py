@@ -21,9 +21,16 @@ RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_run_writes_only_where_it_is_told(name, tmp_path):
-    _, result = quick_run(common, name, tmp_path)
+    result, _ = quick_run(common, name, tmp_path, here=name != "linear")
     assert result["quick"] is True
     assert result["rows"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_starts_as_its_readme_tells(name):
+    """What a quick run in this process leaves out: the last lines, which `python -m` needs."""
+    *_, last = ast.parse((common.STUDIES / f"{name}.py").read_text()).body
+    assert ast.unparse(last) == "if __name__ == '__main__':\n    main()"
 
 
 @pytest.mark.parametrize("name", NAMES)

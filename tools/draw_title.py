@@ -95,7 +95,7 @@ def draw_errors(figure, place, errors):
     """Draw the errors as labelled bars in the place (left, bottom, right, top)."""
     left, bottom, right, top = place
     axis = figure.add_axes((left, bottom, right - left, top - bottom))
-    colors = [plots.GREY, plots.GREEN, plots.BLUE]
+    colors = [plots.GREY, plots.GREY, plots.BLUE]
     axis.barh(range(len(errors)), list(errors.values()), 0.36, color=colors)
     for row, (name, error) in enumerate(errors.items()):
         axis.text(0, row - 0.26, name, va="bottom", fontsize=11)
