@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Python
     from helpers.data import Images, load_images
-    from helpers.dictionary_browser import dictionary_browser
+    from helpers.dictionary import dictionary_browser
     from helpers.explorers import latent_explorer, side_by_side
     from helpers.flops import training_flops
     from helpers.layers import DenseTranspose, TopK
@@ -56,7 +56,7 @@ __all__ = [
 
 ROOMS = {
     "data": ("Images", "load_images"),
-    "dictionary_browser": ("dictionary_browser",),
+    "dictionary": ("dictionary_browser",),
     "explorers": ("latent_explorer", "side_by_side"),
     "flops": ("training_flops",),
     "layers": ("DenseTranspose", "TopK"),

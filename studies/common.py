@@ -20,7 +20,7 @@ from pathlib import Path
 STUDIES = Path(__file__).parent
 ROOT = STUDIES.parent
 # The helpers that decide no study's numbers: the images are what their SHA-256 says (see data.py).
-NO_NUMBERS = {"__init__.py", "data.py", "dictionary_browser.py"}
+NO_NUMBERS = {"__init__.py", "data.py", "dictionary.py"}
 RESULTS = STUDIES / "results"
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "scikit-learn", "scipy")
 

@@ -25,7 +25,7 @@ ROOMS = (
     "plots",
     "tables",
     "explorer_parts",
-    "dictionary_browser",
+    "dictionary",
     "explorers",
     "shear",
     "slider",

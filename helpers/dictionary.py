@@ -1,7 +1,7 @@
 """The dictionary browser: an image as a sum of its strongest atoms, which a reader switches off and on.
 
 What it shares with the other things to move stands in `explorer_parts`; what the reader's browser runs
-stands in `dictionary_browser.js` and `dictionary_browser.css`.
+stands in `dictionary.js` and `dictionary.css`.
 """
 
 import numpy as np
@@ -79,7 +79,7 @@ def dictionary_browser(atoms, mean, images, codes, names):
         "means of the sums": [significant(total.mean()) for total in sums],
     }
     html = fragment(
-        "dictionary_browser",
+        "dictionary",
         "dictionaryBrowser",
         data,
         kind="dictionary-browser",
