@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 from keras import activations, layers
+from PIL import ImageColor
 
-from helpers import latent_explorer, side_by_side
+from helpers import latent_explorer, plots, side_by_side
 from helpers.explorer_parts import ACTIVATIONS
 from tests.gestures import pixels_of, swipe
 from tests.sample_explorers import CLASSES, make_codes, make_decoder, make_images, sample
@@ -163,7 +164,7 @@ DRAWN = """(map, [red, green, blue]) => {
   const scale = map.width / box.width;
   return [count, box.x + (x / count + 0.5) / scale, box.y + (y / count + 0.5) / scale];
 }"""
-COLOURS = [(58, 129, 214), (208, 122, 22), (20, 154, 114)]
+COLOURS = [ImageColor.getrgb(colour) for colour in (plots.BLUE, plots.ORANGE, plots.GREEN)]
 
 
 @pytest.mark.parametrize("label", range(3))
