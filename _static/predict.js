@@ -37,10 +37,10 @@ for (const question of document.querySelectorAll(".callout-predict")) {
   const show = (guess) => {
     const chosen = options.find((option) => option.textContent === guess);
     const lines = [...outputs.at(-1).querySelectorAll(".line, .row")].map((line) => line.textContent.trim());
-    const measured = lines.filter((line) => line.startsWith("✓")).map((line) => line.slice(2));
+    const measured = lines.filter((line) => line.startsWith("✓"));
     const say = (text, className = "") => Object.assign(document.createElement("span"), { textContent: text, className });
     result.replaceChildren(...(chosen ? [say(`Your guess: ${guess}`)] : []), say("Measured:"),
-      ...measured.map((text) => say(`✓ ${text}`, "measured")));
+      ...measured.map((line) => say(line, "measured")));
     for (const option of options) option.ariaPressed = option === chosen;
     skip.textContent = "Guess again";
     for (const output of outputs) {

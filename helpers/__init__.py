@@ -3,8 +3,9 @@
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
 benchmarks have measured, `flops` counts operations, `layers` has the tied and the TopK layer,
 `training` fits models, `plots` draws, `tables` shows numbers, `explorers` and the rooms of single
-toys make things to move, `notebook` sets a chapter up and states its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
-and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
+toys make things to move, `notebook` sets a chapter up and states its claims. Importing this package
+sets no seed, changes no style, touches neither disk nor network, and imports a room only when one of
+its names is first used: who wants images needs no TensorFlow.
 """
 
 import importlib

@@ -52,14 +52,14 @@ class Green:
     """The fingerprints of green chapters, in pytest's cache."""
 
     def __init__(self, config):
-        self._remembers = not os.environ.get("CI") and hasattr(config, "cache")
-        self._folder = config.cache.mkdir("green-chapters") if self._remembers else None
+        remembers = not os.environ.get("CI") and hasattr(config, "cache")
+        self._folder = config.cache.mkdir("green-chapters") if remembers else None
 
     def knows(self, chapter):
         """Say whether the chapter was green, with all that it depends on as it is now."""
-        return self._remembers and (self._folder / fingerprint(chapter)).exists()
+        return self._folder is not None and (self._folder / fingerprint(chapter)).exists()
 
     def remember(self, chapter):
         """Note that the chapter is green."""
-        if self._remembers:
+        if self._folder is not None:
             (self._folder / fingerprint(chapter)).touch()
