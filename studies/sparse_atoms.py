@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from helpers import load_images, read_result
+from helpers.explorer_parts import pack, significant
 from studies import sparse
 from studies.common import STUDIES, arguments, code_hash, code_reached, write_result
 
@@ -29,11 +30,8 @@ QUICK = DEFINITION | {"atoms": 64, "k": 5, "epochs": 1, "images": 2000}
 def packed(rows):
     """Return rows of numbers as {"bytes": base64 of one signed byte each, "scales": one a row}."""
     scales = np.maximum(np.abs(rows).max(axis=1), 1e-9) / 127
-    whole = np.round(rows / scales[:, None]).astype("int8")
-    return {
-        "bytes": base64.urlsafe_b64encode(whole.tobytes()).decode(),
-        "scales": [float(f"{scale:.5g}") for scale in scales],
-    }
+    whole = np.round(rows / scales[:, None])
+    return {"bytes": pack(whole, "i1"), "scales": [significant(scale, 5) for scale in scales]}
 
 
 def unpacked(stored):
@@ -61,7 +59,7 @@ def main(argv=None):
     stored = {
         "atoms": packed(decoder.kernel.numpy()),
         "encoder": packed(encoder.kernel.numpy().T),
-        "bias": [float(f"{value:.5g}") for value in encoder.bias.numpy()],
+        "bias": [significant(value, 5) for value in encoder.bias.numpy()],
     }
     atoms, columns = unpacked(stored["atoms"]), unpacked(stored["encoder"])
     codes = sparse.keep_largest(task.valid @ columns.T + np.array(stored["bias"], "float32"), k)
