@@ -20,7 +20,7 @@ from pathlib import Path
 STUDIES = Path(__file__).parent
 ROOT = STUDIES.parent
 # The helpers that decide no study's numbers: the images are what their SHA-256 says (see data.py).
-NO_NUMBERS = {"__init__.py", "data.py", "dictionary.py"}
+NO_NUMBERS = {"__init__.py", "data.py"}
 RESULTS = STUDIES / "results"
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "numpy", "scikit-learn", "scipy")
 
@@ -98,7 +98,10 @@ def code_reached(names, files):
     while found := [code for code in pool if code not in reached and defined[code] & names]:
         reached += found
         names |= set().union(*(names_in(pool[code]) for code in found))
-    return [code_only(code) for code in pool if code in reached]
+    found = [code for code in pool if code in reached]
+    # Files share imports, so which file comes first must not decide their order.
+    imports = sorted(c for c in found if isinstance(pool[c], ast.Import | ast.ImportFrom))
+    return [code_only(code) for code in (*imports, *(c for c in found if c not in imports))]
 
 
 def _body(path):

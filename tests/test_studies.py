@@ -129,6 +129,14 @@ def test_hash_leaves_alone_what_a_study_does_not_use(study):
     assert study(layers=LAYERS + "\n\nclass New:\n    pass\n") == plain
 
 
+def test_hash_leaves_alone_a_new_file_that_imports_the_same(study, tmp_path):
+    imports = "import math\nimport numpy as np\n"
+    how = {"code": "Layer, fit, math, np\n", "layers": imports + LAYERS}
+    plain = study(**how)
+    (tmp_path / "helpers" / "a.py").write_text("import numpy as np\n")
+    assert study(**how) == plain
+
+
 def test_hash_belongs_to_the_code_that_ran(study, tmp_path):
     study()
     common.arguments("", ["--out", str(tmp_path)])
