@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     from helpers.data import Images, load_images
     from helpers.dictionary import dictionary_browser
     from helpers.explorers import latent_explorer, side_by_side
-    from helpers.flops import training_flops
+    from helpers.flops import multiply_adds, training_flops
     from helpers.layers import DenseTranspose, TopK
     from helpers.notebook import claim, set_up
     from helpers.plots import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     )
     from helpers.results import read_result
     from helpers.shear import sheared_code
+    from helpers.shift_explorer import shift_explorer
     from helpers.slider import bottleneck_slider
     from helpers.tables import show_table
     from helpers.training import fit, strategy
@@ -42,6 +43,7 @@ __all__ = [
     "fit",
     "latent_explorer",
     "load_images",
+    "multiply_adds",
     "plot_codes",
     "plot_history",
     "plot_images",
@@ -49,6 +51,7 @@ __all__ = [
     "read_result",
     "set_up",
     "sheared_code",
+    "shift_explorer",
     "show_table",
     "side_by_side",
     "strategy",
@@ -59,7 +62,7 @@ ROOMS = {
     "data": ("Images", "load_images"),
     "dictionary": ("dictionary_browser",),
     "explorers": ("latent_explorer", "side_by_side"),
-    "flops": ("training_flops",),
+    "flops": ("multiply_adds", "training_flops"),
     "layers": ("DenseTranspose", "TopK"),
     "notebook": ("claim", "set_up"),
     "plots": (
@@ -71,6 +74,7 @@ ROOMS = {
     ),
     "results": ("read_result",),
     "shear": ("sheared_code",),
+    "shift_explorer": ("shift_explorer",),
     "slider": ("bottleneck_slider",),
     "tables": ("show_table",),
     "training": ("fit", "strategy"),

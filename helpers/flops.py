@@ -9,18 +9,21 @@ ELEMENTWISE = ("adam", "nadam", "sgd")
 
 
 def training_flops(
-    sizes, images, epochs=1, *, batch_size=128, optimizer="muon", tied=False, encode=False
+    network, images, epochs=1, *, batch_size=128, optimizer="muon", tied=False, encode=False
 ):
-    """Count the floating-point operations that it takes to train a chain of `Dense` layers.
+    """Count the floating-point operations that it takes to train a chain of layers.
 
     What is counted are the matrix products, each of which is one multiplication and one addition
     a term. Per image, a weight is used forward, for its own gradient, and for the gradient of its
-    layer's input, which the first layer does not need. Once in a step, the optimiser adds its own.
+    layer's input, which the first layer does not need; the weight of a convolution at every place
+    where its kernel is laid down, at the border too. Once in a step, the optimiser adds its own.
     Biases, activations, the loss and updates that go number by number are left out: here they come
     to a few operations per unit or per weight, where the products take hundreds.
 
     Args:
-        sizes: sequence of int, the units from the input to the output: 784, 100, 30, 100, 784.
+        network: sequence of int, the units of `Dense` layers from the input to the output: 784,
+            100, 30, 100, 784. Or a built Keras model, whose `Dense`, `Conv2D` and
+            `Conv2DTranspose` layers follow one another.
         images: int, training images.
         epochs: int, passes over them.
         batch_size: int, images in a step; the last one of an epoch may be smaller.
@@ -35,18 +38,19 @@ def training_flops(
         int, the number of operations.
 
     Raises:
-        ValueError: the optimiser is not known, or a tied or encoding network has no two equal
-            halves.
+        ValueError: the optimiser is not known, a tied or encoding network has no two equal halves,
+            or a layer with weights is of another kind.
 
     Example:
         training_flops([784, 100, 30, 100, 784], images=55_000, optimizer="adam")  # 45.1e9
     """
-    kernels = list(itertools.pairwise(sizes))
+    links = _model_links(network) if hasattr(network, "layers") else _dense_links(network)
+    kernels = [kernel for kernel, _ in links]
     half = kernels[: len(kernels) // 2]
     if (tied or encode) and kernels != half + [pair[::-1] for pair in half[::-1]]:
-        raise ValueError(f"There are no two halves that mirror each other in {list(sizes)}.")
-    weights = [rows * columns for rows, columns in kernels]
-    flops = epochs * images * (6 * sum(weights) - 2 * weights[0])
+        raise ValueError("There are no two halves that mirror each other in this network.")
+    products = [rows * columns * places for (rows, columns), places in links]
+    flops = epochs * images * (6 * sum(products) - 2 * products[0])
     if optimizer == "muon":
         stored = half if tied else kernels
         flops += epochs * math.ceil(images / batch_size) * sum(map(_muon_flops, stored))
@@ -54,8 +58,49 @@ def training_flops(
         known = ", ".join(("muon", *ELEMENTWISE))
         raise ValueError(f"The operations of {optimizer!r} are not known; known are {known}.")
     if encode:
-        flops += 2 * images * sum(weights[: len(half)])
+        flops += 2 * images * sum(products[: len(half)])
     return flops
+
+
+def multiply_adds(model):
+    """Count the multiplications, each with its addition, that one image costs on its way through.
+
+    Args:
+        model: a built Keras model of `Dense`, `Conv2D` and `Conv2DTranspose` layers, and of layers
+            without weights. Skip connections do not matter here.
+
+    Returns:
+        int: for a `Dense` layer its weights; for a convolution its weights times the places where
+        its kernel is laid down, those at the border included.
+
+    Raises:
+        ValueError: a layer with weights is of another kind.
+    """
+    return sum(rows * columns * places for (rows, columns), places in _model_links(model))
+
+
+def _dense_links(sizes):
+    """Return the matrix of every `Dense` layer as (rows, columns), each with one place."""
+    return [(pair, 1) for pair in itertools.pairwise(sizes)]
+
+
+def _model_links(model):
+    """Return the matrix of every layer as (rows, columns), and the places where it multiplies."""
+    links = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if hasattr(layer, "layers"):
+            links += _model_links(layer)
+        elif kind in ("Dense", "Conv2D", "Conv2DTranspose"):
+            *rows, columns = layer.kernel.shape
+            # A convolution has its kernel at each place of its output, a transposed one of its
+            # input: the smaller of the two.
+            shapes = (layer.input.shape, layer.output.shape)
+            places = min(math.prod(shape[1:-1]) for shape in shapes)
+            links.append(((math.prod(rows), columns), places))
+        elif layer.weights:
+            raise ValueError(f"The operations of a {kind} layer are not known.")
+    return links
 
 
 def _muon_flops(kernel):

@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -36,10 +37,38 @@ class Muon(keras.optimizers.Muon):
     784 × 100 that lowers a step's work from 167 to 67 million operations (see `training_flops`; the
     forward and backward pass of the book's whole network, on 128 images, takes 105), and an epoch's
     time by a third, for the same loss.
+
+    Keras hands every weight that is no matrix to AdamW. Here a kernel of four dimensions is treated
+    as the matrix that its convolution multiplies with, as Jordan et al. do (2024,
+    https://kellerjordan.github.io/posts/muon/): its first three dimensions become one.
+
+    - `Conv2D`, (h, w, in, out): the matrix (h·w·in, out) maps a patch to the numbers at its place.
+    - `Conv2DTranspose`, (h, w, out, in): the matrix (h·w·out, in) spreads a place over a patch.
+    - `DepthwiseConv2D` and the first kernel of `SeparableConv2D` mix no channels, so there is no such
+      matrix: AdamW, as in Keras. They are known by "depthwise" in the weight's path, so give such a
+      layer a name with that word, if any, or name it in `exclude_layers`.
+    - All other shapes: AdamW, as in Keras. Three dimensions, for one, are a `Conv1D`'s kernel or an
+      attention's, and the shape does not say which; the second kernel of `SeparableConv2D` is
+      (1, 1, in, out), and so the matrix (in, out).
     """
 
+    def _should_use_adamw(self, variable):
+        if len(variable.shape) == 4 and "depthwise" not in variable.path:
+            matrix = (math.prod(variable.shape[:3]), variable.shape[3])
+            variable = SimpleNamespace(shape=matrix, path=variable.path)
+        return super()._should_use_adamw(variable)
+
+    def lr_adjust(self, x):
+        """Scale an update by the longer side of its matrix."""
+        if len(x.shape) == 4:
+            return ops.reshape(super().lr_adjust(_matrix(x)), x.shape)
+        return super().lr_adjust(x)
+
     def zeropower_via_newtonschulz5(self, x, steps):
-        """Bring the singular values of a matrix close to one."""
+        """Bring the singular values of a matrix, or of a kernel's matrix, close to one."""
+        if len(x.shape) == 4:
+            matrix = self.zeropower_via_newtonschulz5(_matrix(x), steps)
+            return ops.reshape(matrix, x.shape)
         x = x / (ops.norm(x) + 1e-7)
         tall = x.shape[0] > x.shape[1]
         gram = ops.matmul(ops.transpose(x), x) if tall else ops.matmul(x, ops.transpose(x))
@@ -51,6 +80,11 @@ class Muon(keras.optimizers.Muon):
             product = ops.matmul(factor, product)
             gram = ops.matmul(factor, ops.matmul(gram, factor))
         return ops.matmul(x, product) if tall else ops.matmul(product, x)
+
+
+def _matrix(kernel):
+    """Return a convolution's kernel as a matrix, its first three dimensions made one."""
+    return ops.reshape(kernel, (-1, kernel.shape[3]))
 
 
 def strategy(*devices):

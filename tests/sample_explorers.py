@@ -12,6 +12,7 @@ from helpers import (
     dictionary_browser,
     latent_explorer,
     sheared_code,
+    shift_explorer,
     side_by_side,
 )
 from helpers.explorer_parts import pack
@@ -117,12 +118,39 @@ def dictionary():
     return dictionary_browser(*make_dictionary(), ["Shirt <b>"] * 6)
 
 
+class Dimmer:
+    """Stands for a network: draws every canvas darker by a factor, and its left half black."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def predict(self, x, verbose):
+        """Draw canvases."""
+        drawn = self.factor * x
+        drawn[:, :, : x.shape[2] // 2] = 0
+        return drawn
+
+
+def make_garment():
+    """Return a random image."""
+    return np.random.default_rng(4).random((10, 8))
+
+
+DIMMERS = {"dense <1>": Dimmer(0.5), "convolutional": Dimmer(0.8)}
+
+
+def shift():
+    """Return a shift explorer."""
+    return shift_explorer(make_garment(), DIMMERS, most=3)
+
+
 MAKERS = {
     "dictionary": dictionary,
     "latent": latent,
     "pair": pair,
     "slider": slider,
     "shear": shear,
+    "shift": shift,
 }
 
 

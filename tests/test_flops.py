@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from helpers import DenseTranspose, training_flops
+from helpers import DenseTranspose, multiply_adds, training_flops
 from helpers.training import Muon
 
 CHAINS = {
@@ -20,7 +20,10 @@ CHAINS = {
 
 
 def graph_flops(function, *specification):
-    """Count the matrix products of a traced function, those that nothing reads left out."""
+    """Count the matrix products of a traced function, those that nothing reads left out.
+
+    A convolution and its two gradients have the kernel at the same places: those of the small side.
+    """
     graph = function.get_concrete_function(*specification).graph
     todo = [*(tensor.op for tensor in graph.outputs), *graph.control_outputs]
     seen, flops = set(), 0
@@ -34,6 +37,13 @@ def graph_flops(function, *specification):
         if op.type == "MatMul":
             inner = op.inputs[0].shape[0 if op.get_attr("transpose_a") else 1]
             flops += 2 * inner * math.prod(op.outputs[0].shape)
+        elif op.type.startswith("Conv2D"):
+            small = op.outputs[0] if op.type == "Conv2D" else op.inputs[2]
+            if op.type == "Conv2DBackpropFilter":
+                kernel = op.outputs[0].shape
+            else:
+                kernel = op.inputs[1].shape
+            flops += 2 * math.prod(small.shape[:3]) * math.prod(kernel)
     return flops
 
 
@@ -52,7 +62,7 @@ def step_flops(model, optimizer, batch):
     model.compile(loss="mse", optimizer=optimizer)
     model.optimizer.build(model.trainable_variables)
     step = tf.function(lambda x: model.train_step((x, x)))
-    return graph_flops(step, tf.TensorSpec((batch, model.input_shape[1])))
+    return graph_flops(step, tf.TensorSpec((batch, *model.input_shape[1:])))
 
 
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
@@ -64,6 +74,60 @@ def test_a_step_is_counted_as_tensorflow_counts_it(chain, optimizer, tied):
     found = step_flops(model, {"muon": Muon, "adam": keras.optimizers.Adam}[optimizer](), batch)
     settings = {"batch_size": batch, "optimizer": optimizer, "tied": tied}
     assert training_flops(sizes, batch, **settings) == found
+
+
+def convolutional(padding, strides):
+    """An autoencoder with every kind of layer that is counted, and its halves nested."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((11, 9, 2)),
+            layers.Conv2D(4, 3, padding=padding, strides=strides, activation="gelu"),
+            layers.Conv2D(3, (1, 2), padding=padding),
+            layers.Flatten(),
+            layers.Dense(5),
+        ]
+    )
+    decoder = keras.Sequential(
+        [
+            keras.Input((5,)),
+            layers.Dense(3 * 2 * 4, "gelu"),
+            layers.Reshape((3, 2, 4)),
+            layers.UpSampling2D(2),
+            layers.Conv2DTranspose(6, 3, padding=padding, strides=strides),
+            layers.Conv2D(2, 3, padding="same"),
+        ]
+    )
+    return keras.Sequential([encoder, decoder])
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("optimizer", ["muon", "adam"])
+def test_convolutions_are_counted_as_tensorflow_counts_them(padding, strides, optimizer):
+    model, batch = convolutional(padding, strides), 6
+    target = tf.zeros((batch, *model.output_shape[1:]))
+    model.compile(loss="mse", optimizer={"muon": Muon, "adam": keras.optimizers.Adam}[optimizer]())
+    model.optimizer.build(model.trainable_variables)
+    step = tf.function(lambda x: model.train_step((x, target)))
+    specification = tf.TensorSpec((batch, *model.input_shape[1:]))
+    found = graph_flops(step, specification)
+    assert training_flops(model, batch, batch_size=batch, optimizer=optimizer) == found
+    forward = graph_flops(tf.function(model), specification)
+    assert 2 * batch * multiply_adds(model) == forward
+
+
+def test_a_dense_model_and_its_sizes_count_the_same():
+    sizes = CHAINS["deep"]
+    model, _ = build(sizes, tied=False)
+    for settings in ({}, {"optimizer": "adam"}, {"encode": True}):
+        assert training_flops(model, 30, 2, **settings) == training_flops(sizes, 30, 2, **settings)
+    assert multiply_adds(model) == sum(w.shape[0] * w.shape[1] for w in model.weights[::2])
+
+
+def test_a_layer_that_cannot_be_counted_is_named():
+    model = keras.Sequential([keras.Input((4, 4, 2)), layers.DepthwiseConv2D(2)])
+    with pytest.raises(ValueError, match="DepthwiseConv2D"):
+        multiply_adds(model)
 
 
 def test_encoding_is_counted_as_tensorflow_counts_it():

@@ -21,6 +21,7 @@ ROOMS = (
     "results",
     "flops",
     "layers",
+    "unet",
     "training",
     "plots",
     "tables",
@@ -28,6 +29,7 @@ ROOMS = (
     "dictionary",
     "explorers",
     "shear",
+    "shift_explorer",
     "slider",
     "notebook",
 )

@@ -129,6 +129,107 @@ def test_muon_takes_keras_own_steps(shape):
     assert not np.any(Muon().zeropower_via_newtonschulz5(np.zeros(shape, "float32"), 5))
 
 
+def dense_and_convolutional():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            layers.Conv2D(3, 3, strides=2, padding="same"),
+            layers.DepthwiseConv2D(2, padding="same"),
+            layers.SeparableConv2D(4, 2, padding="same"),
+            layers.Conv2DTranspose(2, 3, strides=2, padding="same"),
+        ]
+    )
+
+
+KERNELS = [
+    (layers.Dense(4), (5,), "muon"),
+    (layers.Conv1D(4, 3), (8, 2), "adamw"),
+    (layers.Conv2D(4, 3), (8, 8, 2), "muon"),
+    (layers.Conv2DTranspose(4, 3), (8, 8, 2), "muon"),
+    (layers.DepthwiseConv2D(3), (8, 8, 2), "adamw"),
+    (layers.SeparableConv2D(4, 3), (8, 8, 2), "adamw, muon"),
+    (layers.Conv3D(4, 3), (8, 8, 8, 2), "adamw"),
+    (layers.EinsumDense("abc,cde->abde", (None, 3, 4)), (5, 2), "adamw"),
+    (layers.Embedding(4, 3), (5,), "adamw"),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "expected"), KERNELS, ids=[type(layer).__name__ for layer, *_ in KERNELS]
+)
+def test_every_kind_of_kernel_goes_where_the_docstring_says(layer, shape, expected):
+    layer.build((None, *shape))
+    optimizer = Muon()
+    optimizer.build(layer.trainable_variables)
+    found = [
+        "muon" if velocity is None else "adamw"
+        for weight, velocity in zip(
+            layer.trainable_variables, optimizer.adam_velocities, strict=True
+        )
+        if not weight.path.endswith("bias")
+    ]
+    assert ", ".join(found) == expected
+    excluding = Muon(exclude_layers=[layer.name])
+    assert all(map(excluding._should_use_adamw, layer.trainable_variables))
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 5, 7), (3, 3, 2, 40), (1, 1, 6, 6)])
+def test_a_kernel_takes_the_steps_of_its_matrix(shape):
+    """Two steps on a kernel, and on a weight that is its matrix from the start: the same bits."""
+    generator = np.random.default_rng(0)
+    start, *gradients = generator.normal(size=(3, *shape)).astype("float32")
+    matrix = (-1, shape[-1])
+    moved = []
+    for cut in (lambda x: x, lambda x: x.reshape(matrix)):
+        weight, optimizer = keras.Variable(cut(start), name="kernel"), Muon(0.01)
+        optimizer.build([weight])
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(cut(gradient))])
+        moved.append(keras.ops.convert_to_numpy(weight).reshape(matrix))
+    assert not np.array_equal(moved[0], start.reshape(matrix))
+    np.testing.assert_array_equal(*moved)
+
+
+class MatricesOnly(keras.optimizers.Muon):
+    """The book's Muon without its treatment of kernels, as Keras sends weights to it."""
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        assert len(x.shape) == 2
+        return Muon.zeropower_via_newtonschulz5(self, x, steps)
+
+
+def test_dense_training_keeps_every_bit(x):
+    weights = []
+    for optimizer in (Muon, MatricesOnly):
+        model = small_model()
+        model.compile(loss="mse", optimizer=optimizer(0.01))
+        model.fit(x, x, epochs=3, batch_size=16, verbose=0, shuffle=False)
+        weights.append([weight.tobytes() for weight in model.get_weights()])
+    assert weights[0] == weights[1]
+
+
+def test_a_convolutional_model_goes_on_from_a_file_as_if_never_saved(tmp_path):
+    images = np.random.default_rng(0).random((20, 6, 6, 2), dtype="float32")
+    model = dense_and_convolutional()
+    model.compile(loss="mse", optimizer=Muon(0.01))
+    model.fit(images, images, epochs=2, batch_size=5, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.optimizer, Muon)
+    states = [
+        [keras.ops.convert_to_numpy(variable) for variable in one.optimizer.variables]
+        for one in (model, loaded)
+    ]
+    assert any(state.ndim == 4 and np.any(state) for state in states[0])
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one in (model, loaded):
+        one.fit(images, images, epochs=1, batch_size=5, verbose=0, shuffle=False)
+    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_trained_model_can_be_saved_and_loaded(x, tmp_path):
     model = small_model()
     fit(model, x, epochs=1, verbose=False)
