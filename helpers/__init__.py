@@ -1,11 +1,11 @@
 """The plumbing of “Autoencoders, Measured”; the chapters hold the lesson.
 
 Rooms, from the ground up: `data` finds and verifies images, `results` reads what studies and
-benchmarks have measured, `flops` counts operations, `layers` has the tied and the TopK layer,
-`training` fits models, `plots` draws, `tables` shows numbers, `explorers` and the rooms of single
-toys make things to move, `notebook` sets a chapter up and states its claims. Importing this package
-sets no seed, changes no style, touches neither disk nor network, and imports a room only when one of
-its names is first used: who wants images needs no TensorFlow.
+benchmarks have measured, `flops` counts operations, `layers` has the tied, the TopK and the sampling
+layer, `training` fits models, `yardstick` measures samples, `plots` draws, `tables` shows numbers,
+`explorers` and the rooms of single toys make things to move, `notebook` sets a chapter up and states
+its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
+and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
 """
 
 import importlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     from helpers.dictionary import dictionary_browser
     from helpers.explorers import latent_explorer, side_by_side
     from helpers.flops import multiply_adds, training_flops
-    from helpers.layers import DenseTranspose, TopK
+    from helpers.layers import DenseTranspose, Sample, TopK
     from helpers.notebook import claim, set_up
     from helpers.plots import (
         draw_network,
@@ -27,20 +27,25 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     )
     from helpers.results import read_result
     from helpers.shear import sheared_code
-    from helpers.shift_explorer import shift_explorer
+    from helpers.shift import shift_explorer
     from helpers.slider import bottleneck_slider
     from helpers.tables import show_table
     from helpers.training import fit, strategy
+    from helpers.yardstick import classifier_features, energy_distance, frechet_distance
 
 __all__ = [
     "DenseTranspose",
     "Images",
+    "Sample",
     "TopK",
     "bottleneck_slider",
     "claim",
+    "classifier_features",
     "dictionary_browser",
     "draw_network",
+    "energy_distance",
     "fit",
+    "frechet_distance",
     "latent_explorer",
     "load_images",
     "multiply_adds",
@@ -63,7 +68,7 @@ ROOMS = {
     "dictionary": ("dictionary_browser",),
     "explorers": ("latent_explorer", "side_by_side"),
     "flops": ("multiply_adds", "training_flops"),
-    "layers": ("DenseTranspose", "TopK"),
+    "layers": ("DenseTranspose", "Sample", "TopK"),
     "notebook": ("claim", "set_up"),
     "plots": (
         "draw_network",
@@ -74,10 +79,11 @@ ROOMS = {
     ),
     "results": ("read_result",),
     "shear": ("sheared_code",),
-    "shift_explorer": ("shift_explorer",),
+    "shift": ("shift_explorer",),
     "slider": ("bottleneck_slider",),
     "tables": ("show_table",),
     "training": ("fit", "strategy"),
+    "yardstick": ("classifier_features", "energy_distance", "frechet_distance"),
 }
 
 

@@ -218,3 +218,77 @@ def _find_dense(name, inputs, for_layer):
             "every model"
         )
     return found[0]
+
+
+@keras.saving.register_keras_serializable("autoencoders-measured")
+class Sample(keras.layers.Layer):
+    """The code of a variational autoencoder: draws it, and charges for what it says.
+
+    The first half of the input holds the means of the code's k numbers, the second half the
+    logarithms of their variances v. In training the code is `mean + exp(log v / 2) * noise` with
+    standard normal noise; otherwise it is the mean, as with Keras' other layers that add noise.
+    Either way the layer adds the loss `2 * variance / features * KL`, where KL is the divergence,
+    in nats per image, of that normal distribution from the standard one. Beside a mean squared
+    error over `features` pixels this makes `features / (2 * variance)` times the loss the negative
+    evidence lower bound, without its constant, for pixels with normal noise of that variance.
+
+    Args:
+        variance: float above 0, the variance of a pixel around its reconstruction, in squared
+            units of the pixels (σ²).
+        features: int above 0, the numbers in an image: what the mean squared error divides by.
+        seed: int for noise that can be repeated, or None. Each call draws new noise either way.
+        **kwargs: what every Keras layer takes: `name`, `dtype`.
+
+    Input and output: (batch, ..., 2k) to (batch, ..., k), in the layer's compute dtype. KL is
+    computed in float32.
+
+    Raises:
+        ValueError: `variance` or `features` is not above 0; when built, because the input's last
+            axis is unknown or odd.
+
+    Example:
+        encoder = keras.Sequential([keras.Input((784,)), keras.layers.Dense(2 * 30)])
+        decoder = keras.Sequential([keras.Input((30,)), keras.layers.Dense(784)])
+        vae = keras.Sequential([encoder, Sample(variance=0.5), decoder])
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114.
+    """
+
+    def __init__(self, variance, features=784, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        for name, value in (("variance", variance), ("features", features)):
+            if not value > 0:
+                raise ValueError(f"Sample needs a {name} above 0, not {value!r}")
+        self.variance, self.features, self.seed = float(variance), int(features), seed
+        # A generator moves on with every call. A number as a seed would repeat the same noise.
+        self.noise = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        """Check that the input splits into means and logarithms of variances."""
+        self.compute_output_shape(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        """Return the input's shape with half of its last axis."""
+        width = input_shape[-1]
+        if width is None or width % 2:
+            raise ValueError(
+                f"{self.name} needs inputs of shape (batch, ..., 2k), a mean and a logarithm of "
+                f"the variance for each of k code numbers, not {tuple(input_shape)}"
+            )
+        return (*input_shape[:-1], width // 2)
+
+    def call(self, inputs, training=False):
+        """Add the weighted divergence; draw the code, or return its mean."""
+        mean, log_variance = ops.split(ops.cast(inputs, "float32"), 2, axis=-1)
+        divergence = (ops.square(mean) + ops.exp(log_variance) - 1 - log_variance) / 2
+        per_image = ops.sum(divergence) / ops.cast(ops.shape(mean)[0], "float32")
+        self.add_loss(2 * self.variance / self.features * per_image)
+        if training:
+            noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.noise)
+            mean = mean + ops.exp(log_variance / 2) * noise
+        return ops.cast(mean, self.compute_dtype)
+
+    def get_config(self):
+        """Return the settings."""
+        own = {"variance": self.variance, "features": self.features, "seed": self.seed}
+        return super().get_config() | own

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from helpers.layers import DenseTranspose, TopK
+from helpers.layers import DenseTranspose, Sample, TopK
+from helpers.training import fit
 
 SIZES = (12, 6, 3)
 FORMS = ("flat sequential", "flat functional", "nested sequential", "nested functional")
@@ -401,3 +402,76 @@ def test_topk_refuses_what_is_no_number_of_entries(k, error):
 def test_topk_refuses_to_keep_more_than_there_are(width):
     with pytest.raises(ValueError, match="keeps 7 entries, but the last axis of its input has"):
         TopK(7)(keras.Input((width,)))
+
+
+def vae(variance=0.5, seed=0, **how):
+    """A small variational autoencoder, 12-3-12."""
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential([keras.Input((12,)), layers.Dense(6)])
+    decoder = keras.Sequential([keras.Input((3,)), layers.Dense(12)])
+    return keras.Sequential([encoder, Sample(variance, 12, seed, name="sample", **how), decoder])
+
+
+def test_sample_charges_the_divergence():
+    """Against a closed form: mean 2 and variance e², two code numbers, σ² = 3 of 6 pixels."""
+    sample = Sample(3.0, 6)
+    sample(np.array([[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]], "float32"))
+    per_number = (4 + np.exp(2) - 1 - 2) / 2
+    np.testing.assert_allclose(sample.losses[0], 2 * 3 / 6 * (2 * per_number + 0) / 2, rtol=1e-6)
+
+
+def test_sample_draws_what_it_says_in_training_and_means_otherwise():
+    sample = Sample(1.0, seed=1)
+    inputs = np.tile(np.array([[1.0, -2.0, 0.0, np.log(9)]], "float32"), (20_000, 1))
+    np.testing.assert_array_equal(sample(inputs), inputs[:, :2])
+    drawn = np.asarray(sample(inputs, training=True))
+    np.testing.assert_allclose(drawn.mean(axis=0), [1, -2], atol=0.1)
+    np.testing.assert_allclose(drawn.std(axis=0), [1, 3], rtol=0.05)
+
+
+def test_sample_never_repeats_its_noise_but_a_seed_repeats_the_series():
+    inputs = np.zeros((4, 6), "float32")
+    first, second = Sample(1.0, seed=7), Sample(1.0, seed=7)
+    series = [np.asarray(first(inputs, training=True)) for _ in range(2)]
+    assert not np.allclose(*series)
+    for noise in series:
+        np.testing.assert_array_equal(noise, second(inputs, training=True))
+    other = Sample(1.0, seed=8)(inputs, training=True)
+    assert not np.allclose(series[0], other)
+
+
+def test_sample_trains_with_fit_saves_and_loads(tmp_path, x):
+    model = vae()
+    history = fit(model, x, validation_data=x, epochs=3, batch_size=16, verbose=False).history
+    assert history["loss"][-1] < history["loss"][0]
+    mse = np.square(x - model.predict(x, verbose=0)).mean()
+    assert history["val_loss"][-1] > mse  # the divergence is in it
+    model.save(tmp_path / "vae.keras")
+    loaded = keras.saving.load_model(tmp_path / "vae.keras")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
+    settings = {"variance": 0.5, "features": 12, "seed": 0}
+    assert settings.items() <= find(loaded, "sample").get_config().items()
+    np.testing.assert_allclose(model.evaluate(x, x, verbose=0), loaded.evaluate(x, x, verbose=0))
+
+
+def test_sample_computes_the_divergence_in_single_precision():
+    """A variance of e¹² is beyond float16."""
+    sample = Sample(1.0, dtype="mixed_float16")
+    drawn = sample(np.array([[0.5, 12.0]], "float32"), training=True)
+    assert drawn.dtype == "float16"
+    expected = 2 / 784 * (0.25 + np.exp(12) - 13) / 2
+    np.testing.assert_allclose(sample.losses[0], expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Sample(0), "variance above 0"),
+        (lambda: Sample(1.0, features=-1), "features above 0"),
+        (lambda: Sample(1.0)(np.zeros((2, 5), "float32")), "a mean and a logarithm"),
+        (lambda: Sample(1.0)(keras.Input((None,))), "a mean and a logarithm"),
+    ],
+)
+def test_sample_says_what_is_wrong(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

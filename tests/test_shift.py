@@ -145,5 +145,5 @@ def test_wrong_shapes_raise():
 
 
 def test_its_colours_are_those_of_the_palette():
-    found = set(re.findall("#[0-9a-f]{6}", text_of("shift_explorer.css")))
+    found = set(re.findall("#[0-9a-f]{6}", text_of("shift.css")))
     assert found == {plots.ORANGE, plots.BLUE}

@@ -1,7 +1,7 @@
 """The shift explorer: drag a garment over a canvas and watch what networks make of it.
 
 What it shares with the other things to move stands in `explorer_parts`; what the reader's browser runs
-stands in `shift_explorer.js` and `shift_explorer.css`.
+stands in `shift.js` and `shift.css`.
 """
 
 import numpy as np
@@ -72,7 +72,7 @@ def shift_explorer(image, models, *, most=6):
         for i in (0, most, 2 * most)
     }
     html = fragment(
-        "shift_explorer",
+        "shift",
         "shiftExplorer",
         data,
         kind="shift-explorer",
