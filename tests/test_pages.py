@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Comment
 from pypdf import PdfReader
 
 from tools.chapters import ROOT, chapters
@@ -429,14 +429,25 @@ def guess(browser, address):
 
 
 def answer_of(page, number):
-    """Return the claims that answer a question of a page, as its file has them."""
-    for part in (
-        soup(page).select(".callout-predict")[number].find_next_siblings("div", class_="cell")
-    ):
+    """Return the option that was measured and the claims that say so, as the page's file has them."""
+    question = soup(page).select(".callout-predict")[number]
+    (mark,) = question.find_all(string=lambda text: isinstance(text, Comment))
+    for part in question.find_next_siblings("div", class_="cell"):
         if part.summary and part.summary.get_text() == "How this was checked":
             lines = part.select_one(".cell_output").get_text().split("\n")
-            return [line.removeprefix("✓ ").strip() for line in lines if line.startswith("✓")]
-    return []
+            claims = [line.strip() for line in lines if line.startswith("✓")]
+            numbers = mark.strip().removeprefix("✓ ").split(", ")
+            return mark.find_parent("li").get_text().strip(), [claims[int(n) - 1] for n in numbers]
+    raise AssertionError(f"no claims answer question {number}")
+
+
+def find_out(view):
+    """Open the folds that tell what a toy shows; return how many there are."""
+    folds = view.locator("details:not([open]) > summary:text('What did you find?')")
+    found = folds.count()
+    for _ in range(found):
+        folds.first.click()
+    return found
 
 
 @pytest.mark.parametrize("page", ASKING)
@@ -449,6 +460,7 @@ def test_a_reader_guesses_then_looks(guess, page):
     # Things to move replace their still pictures when a reader comes near.
     sizes = """() => [...document.querySelectorAll('.cell_output:not(:has([data-explorer]))')]
       .map(output => output.offsetHeight)"""
+    find_out(view)
     heights = view.evaluate(sizes)
     hidden = view.evaluate(UNVEILED)
     assert hidden >= questions.count()
@@ -460,10 +472,10 @@ def test_a_reader_guesses_then_looks(guess, page):
         chosen = options.nth(number % options.count())
         chosen.click()
         said = question.locator("output").inner_text()
-        assert f"Your guess: {chosen.inner_text()}" in said
-        assert answer_of(page, number)
-        for claimed in answer_of(page, number):
-            assert claimed in " ".join(said.split())
+        option, claims = answer_of(page, number)
+        expected = [f"Your guess: {chosen.inner_text().strip()}", f"Measured: {option}", *claims]
+        assert said.split("\n") == expected
+        assert question.locator("li .measured").inner_text().strip() == option
         assert chosen.get_attribute("aria-pressed") == "true"
         assert view.evaluate(UNVEILED) < hidden, "its answer shows, and the others' do not"
         hidden = view.evaluate(UNVEILED)
@@ -471,6 +483,7 @@ def test_a_reader_guesses_then_looks(guess, page):
     assert view.evaluate(sizes) == heights, "nothing has jumped"
     assert violations(view) == []
     view.reload()
+    find_out(view)
     assert view.evaluate(UNVEILED) == 0, "the choice lasts"
     assert "Your guess" in questions.first.locator("output").inner_text()
     questions.first.get_by_role("button", name="Guess again").click()
@@ -510,6 +523,31 @@ def test_nothing_is_veiled_without_scripts_nor_on_paper(guess, page):
     assert view.evaluate(UNVEILED) == 0
     assert view.locator(".veil:visible, .callout-predict > div > button:visible").count() == 0
     assert view.locator(".callout-predict li").all_inner_texts() == options
+
+
+TOYS = [
+    page
+    for page in ASKING
+    for fold in soup(page).select("details > summary")
+    if fold.get_text().startswith("What did you find?")
+    if "How this was checked"
+    in [
+        found.get_text()
+        for found in fold.parent.find_next_siblings("div", class_="cell")[0:2]
+        for found in found.select("summary")
+    ]
+]
+
+
+@pytest.mark.parametrize("page", TOYS)
+def test_what_a_toy_shows_is_told_when_its_fold_is_opened(guess, page):
+    view = guess(page)
+    asked = view.get_by_role("button", name="Just show me")
+    while asked.count():
+        asked.first.click()
+    assert view.evaluate(UNVEILED) > 0, "what was asked is told, and not what the toys show"
+    assert find_out(view) > 0
+    assert view.evaluate(UNVEILED) == 0
 
 
 @pytest.mark.parametrize("page", ASKING[:1])
