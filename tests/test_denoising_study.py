@@ -58,6 +58,21 @@ def test_a_walk_along_the_best_matrix_ends_in_its_gaussian(random):
     np.testing.assert_allclose(samples.std(axis=0), [0.5, 0.1], rtol=0.06)
 
 
+def test_a_walk_must_begin_about_the_mean(random):
+    """From a finite level, a walk that begins about zero does not reach the mean of the data."""
+    x = random.normal(size=(2000, 2)) + 5
+    one = denoising.fit_gaussians(x, 1)
+    how = {"highest": 10, "lowest": 0.02, "steps": 40}
+    noise = random.normal(size=(4000, 2))
+
+    def end(start):
+        return denoising_unet.walk(lambda y, s: denoising.by_gaussians(one, y, s), start, how)
+
+    about_mean = end(noise + x.mean(axis=0) / how["highest"])
+    np.testing.assert_allclose(about_mean.mean(axis=0), x.mean(axis=0), atol=0.1)
+    assert (end(noise).mean(axis=0) < x.mean(axis=0) - 0.3).all()
+
+
 def test_steins_estimate_is_the_error_of_a_known_denoiser(random):
     class Half:
         """Halves its input."""
