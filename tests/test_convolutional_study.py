@@ -4,6 +4,7 @@ import pytest
 
 from helpers import multiply_adds
 from studies import convolutional as study
+from studies import convolutional_rivals as rivals
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,12 @@ def test_a_winner_at_the_edge_is_called_so():
     rate, inside, tried = study.tune(lambda rate: -rate, 0.01, 4)
     assert not inside
     assert rate == max(map(float, tried))
+
+
+def test_a_rival_with_one_hidden_layer_is_the_dense_network_of_the_races():
+    one, usual = rivals.deep_dense(30, [128]), study.dense(30, 128)
+    assert [layer.output.shape for layer in one.layers] == [
+        layer.output.shape for layer in usual.layers
+    ]
+    two = rivals.deep_dense(30, [128, 64])
+    assert multiply_adds(two) == 2 * (784 * 128 + 128 * 64 + 64 * 30)
