@@ -33,7 +33,13 @@ DEFINITION = {
     # Of the usual dense network: with them, or once through the wide one, a training costs about as
     # much time as one pass through the convolutional network.
     "more_passes": 4,
-    "ratios": [0.00390625, 0.015625, 0.0625, 0.25, 1],  # of the rates of kernels and matrices in Keras' Muon
+    "ratios": [
+        0.00390625,
+        0.015625,
+        0.0625,
+        0.25,
+        1,
+    ],  # of the rates of kernels and matrices in Keras' Muon
     "little": {"1000": 20, "5000": 4},  # images: passes
     "first_rate": 0.01,
     "first_adam_rate": 0.004,
