@@ -29,8 +29,8 @@ MOST_MINUTES = 40  # to read
 PUZZLE = range(40, 201)  # characters of the sentence under the title, in the new form
 TIME = re.compile(r"\*\*Time:\*\* (\d+) minutes to read, about \d+ seconds to run on two cores\.")
 CHECKED = re.compile(r"# ?@title How this was checked\n")  # as _static/predict.js finds it
-UNSEEN = re.compile(r'<span id="[\w-]+">|</span>|<!-- ✓ [\d, ]+ -->')  # anchors, measured options
 MEASURED = re.compile(r"<!-- ✓ (\d+(?:, \d+)*) -->$")  # likewise
+UNSEEN = re.compile(rf'<span id="[\w-]+">|</span>|{MEASURED.pattern}')  # anchors, measured options
 # Calls that claim, print, show or draw; helpers do it under names that begin with plot_, draw_, show_.
 SHOWS = re.compile(
     r"(claim|print|display|(plot|draw|show)_\w+)$|(plt|fig|ax|axes|axis|left|right|figure)\b(?!\()"

@@ -428,17 +428,24 @@ def guess(browser, address):
         context.close()
 
 
+def find_claims(tag):
+    """Return the cell of claims that answers a question or a toy's fold, or None, as predict.js does."""
+    for part in tag.find_next_siblings(True):
+        if part.name == "section" or "callout-predict" in part.get("class", []):
+            return None
+        if part.summary and part.summary.get_text() == "How this was checked":
+            return part
+    return None
+
+
 def answer_of(page, number):
     """Return the option that was measured and the claims that say so, as the page's file has them."""
     question = soup(page).select(".callout-predict")[number]
     (mark,) = question.find_all(string=lambda text: isinstance(text, Comment))
-    for part in question.find_next_siblings("div", class_="cell"):
-        if part.summary and part.summary.get_text() == "How this was checked":
-            lines = part.select_one(".cell_output").get_text().split("\n")
-            claims = [line.strip() for line in lines if line.startswith("✓")]
-            numbers = mark.strip().removeprefix("✓ ").split(", ")
-            return mark.find_parent("li").get_text().strip(), [claims[int(n) - 1] for n in numbers]
-    raise AssertionError(f"no claims answer question {number}")
+    lines = find_claims(question).select_one(".cell_output").get_text().split("\n")
+    claims = [line.strip() for line in lines if line.startswith("✓")]
+    numbers = mark.strip().removeprefix("✓ ").split(", ")
+    return mark.find_parent("li").get_text().strip(), [claims[int(n) - 1] for n in numbers]
 
 
 def find_out(view):
@@ -528,14 +535,8 @@ def test_nothing_is_veiled_without_scripts_nor_on_paper(guess, page):
 TOYS = [
     page
     for page in ASKING
-    for fold in soup(page).select("details > summary")
-    if fold.get_text().startswith("What did you find?")
-    if "How this was checked"
-    in [
-        found.get_text()
-        for found in fold.parent.find_next_siblings("div", class_="cell")[0:2]
-        for found in found.select("summary")
-    ]
+    for summary in soup(page).select("details > summary")
+    if summary.get_text().startswith("What did you find?") and find_claims(summary.parent)
 ]
 
 
