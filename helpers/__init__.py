@@ -26,11 +26,13 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
         plot_reconstructions,
     )
     from helpers.results import read_result
+    from helpers.scrubber import noise_scrubber
     from helpers.shear import sheared_code
     from helpers.shift import shift_explorer
     from helpers.slider import bottleneck_slider
     from helpers.tables import show_table
     from helpers.training import fit, strategy
+    from helpers.unet import small_unet
     from helpers.yardstick import classifier_features, energy_distance, frechet_distance
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "latent_explorer",
     "load_images",
     "multiply_adds",
+    "noise_scrubber",
     "plot_codes",
     "plot_history",
     "plot_images",
@@ -59,6 +62,7 @@ __all__ = [
     "shift_explorer",
     "show_table",
     "side_by_side",
+    "small_unet",
     "strategy",
     "training_flops",
 ]
@@ -78,11 +82,13 @@ ROOMS = {
         "plot_reconstructions",
     ),
     "results": ("read_result",),
+    "scrubber": ("noise_scrubber",),
     "shear": ("sheared_code",),
     "shift": ("shift_explorer",),
     "slider": ("bottleneck_slider",),
     "tables": ("show_table",),
     "training": ("fit", "strategy"),
+    "unet": ("small_unet",),
     "yardstick": ("classifier_features", "energy_distance", "frechet_distance"),
 }
 

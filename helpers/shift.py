@@ -66,10 +66,12 @@ def shift_explorer(image, models, *, most=6):
         for name, each in errors.items()
     )
     names = " and the ".join(models)
+    # One line an error: each may move by its own value's share, not by that of a flat curve's range.
     digest = {"kind": "shift explorer", "most": most} | {
-        f"errors of {name}, row {i}": [significant(v) for v in errors[name][i]]
+        f"error of {name}, {down} down and {right} right": significant(errors[name][down, right])
         for name in models
-        for i in (0, most, 2 * most)
+        for down in (0, most, 2 * most)
+        for right in places
     }
     html = fragment(
         "shift",

@@ -29,6 +29,8 @@ MOST_MINUTES = 40  # to read
 PUZZLE = range(40, 201)  # characters of the sentence under the title, in the new form
 TIME = re.compile(r"\*\*Time:\*\* (\d+) minutes to read, about \d+ seconds to run on two cores\.")
 CHECKED = re.compile(r"# ?@title How this was checked\n")  # as _static/predict.js finds it
+MEASURED = re.compile(r"<!-- ✓ (\d+(?:, \d+)*) -->$")  # likewise
+UNSEEN = re.compile(rf'<span id="[\w-]+">|</span>|{MEASURED.pattern}')  # anchors, measured options
 # Calls that claim, print, show or draw; helpers do it under names that begin with plot_, draw_, show_.
 SHOWS = re.compile(
     r"(claim|print|display|(plot|draw|show)_\w+)$|(plt|fig|ax|axes|axis|left|right|figure)\b(?!\()"
@@ -246,7 +248,11 @@ def further_reading(chapter):
 
 
 def predictions(chapter):
-    """Callouts are Note, Predict or Careful; a Predict has options, and a cell of claims answers it."""
+    """Callouts are Note, Predict or Careful; a Predict has options, and claims say which was measured.
+
+    That option ends with a comment, which no page shows, with the numbers of these claims among the
+    lines of the cell that answers: `<!-- ✓ 2, 3 -->`.
+    """
     asked = 0
     for number, cell in enumerate(chapter.cells):
         if cell.cell_type != "markdown":
@@ -265,23 +271,29 @@ def predictions(chapter):
             options = sum(inner.type == "list_item_open" for inner in tokens[i:close])
             if not 2 <= options <= 4:
                 yield f"2 to 4 options as a list are wanted, not {options}: {first[:50]!r}"
-            if not is_answered(tokens[close:], chapter.cells[number + 1 :]):
+            answer = find_answer(tokens[close:], chapter.cells[number + 1 :])
+            if answer is None:
                 yield f"no cell of claims answers in this section: {first[:50]!r}"
+                continue
+            marks = [mark for inner in tokens[i:close] for mark in MEASURED.findall(inner.content)]
+            claims = "".join(output.get("text", "") for output in answer.outputs).count("✓")
+            if len(marks) != 1 or not all(0 < int(n) <= claims for n in marks[0].split(", ")):
+                yield f"one option ends with <!-- ✓ numbers of {claims} claims -->: {first[:50]!r}"
     if not asked:
         yield "no **Predict.** question"
 
 
-def is_answered(rest, cells):
-    """Say whether claims come before the next heading or question; _static/predict.js looks alike."""
+def find_answer(rest, cells):
+    """Return the cell of claims before the next heading or question; _static/predict.js looks alike."""
     for cell in cells:
         if any(token.type == "heading_open" for token in rest):
-            return False
+            return None
         if any("**Predict.**" in token.content for token in rest):
-            return False
+            return None
         if cell.cell_type == "code" and CHECKED.match(cell.source):
-            return True
+            return cell
         rest = parse_markdown(cell.source) if cell.cell_type == "markdown" else []
-    return False
+    return None
 
 
 def quiz(chapter):
@@ -368,11 +380,10 @@ def plain_markdown(chapter):
             if token.type == "image" or "<img" in token.content:
                 yield f"{place(cell)}: an image; pictures come from code cells"
             if token.type in ("html_block", "html_inline"):
-                for tag in (
-                    set(re.findall(r"</?([a-zA-Z][\w-]*)", token.content)) - HTML_TAGS - {"img"}
-                ):
+                html = UNSEEN.sub("", token.content)
+                for tag in set(re.findall(r"</?([a-zA-Z][\w-]*)", html)) - HTML_TAGS - {"img"}:
                     yield f"{place(cell)}: the HTML tag <{tag}>"
-                if re.search(r"<\w+\s[^>]*=|<!--", token.content):
+                if re.search(r"<\w+\s[^>]*=|<!--", html):
                     yield f"{place(cell)}: HTML with attributes or comments"
         if cell.get("attachments"):
             yield f"{place(cell)}: an attachment; pictures come from code cells"

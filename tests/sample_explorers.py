@@ -11,6 +11,7 @@ from helpers import (
     bottleneck_slider,
     dictionary_browser,
     latent_explorer,
+    noise_scrubber,
     sheared_code,
     shift_explorer,
     side_by_side,
@@ -144,10 +145,34 @@ def shift():
     return shift_explorer(make_garment(), DIMMERS, most=3)
 
 
+def make_noisy():
+    """Return what the scrubber takes: images, noise, two denoisers, names; and the plane's keywords."""
+    random = np.random.default_rng(4)
+    keras.utils.set_random_seed(4)
+    compass = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(8, activation="gelu"), layers.Dense(2)]
+    )
+    denoisers = {
+        "half": lambda y, sigma: y / 2,
+        "shrunk": lambda y, sigma: y / (1 + sigma**2),
+    }
+    names = ("Trouser", "Sandal", "Bag </script>")
+    plane = {"points": random.normal(size=(40, 2)), "starts": random.normal(size=(12, 2))}
+    images = random.random((3, 28, 28)), random.normal(size=(3, 28, 28))
+    return (*images, denoisers, names), {"compass": compass, **plane}
+
+
+def scrubber():
+    """Return a noise scrubber."""
+    arguments, plane = make_noisy()
+    return noise_scrubber(*arguments, **plane)
+
+
 MAKERS = {
     "dictionary": dictionary,
     "latent": latent,
     "pair": pair,
+    "scrubber": scrubber,
     "slider": slider,
     "shear": shear,
     "shift": shift,

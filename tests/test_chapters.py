@@ -72,7 +72,7 @@ It costs 5 $ or `x[0]{1}`, see [this chapter](good.ipynb).
 
 > **Predict.** What comes next?
 >
-> - a dot
+> - a dot <!-- ✓ 1 -->
 > - nothing
 """
 CLOSING = """\
@@ -347,6 +347,9 @@ MUTANTS = {
         "a plain quotation": put(3, "> Somebody said it."),
         "one option": replace(3, "\n> - nothing", ""),
         "five options": replace(3, "> - nothing", "> - 1\n> - 2\n> - 3\n> - nothing"),
+        "no option measured": replace(3, " <!-- ✓ 1 -->", ""),
+        "two options measured": replace(3, "> - nothing", "> - nothing <!-- ✓ 1 -->"),
+        "a claim that is not there": replace(3, "✓ 1", "✓ 2"),
         "no answer": replace(5, "How this was checked", "Checked"),
         "the answer in another section": put(3, "### An interlude"),
         "a heading before the answer": lambda notebook: notebook.cells.insert(

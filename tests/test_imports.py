@@ -29,6 +29,7 @@ ROOMS = (
     "explorer_parts",
     "dictionary",
     "explorers",
+    "scrubber",
     "shear",
     "shift",
     "slider",

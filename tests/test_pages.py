@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Comment
 from pypdf import PdfReader
 
 from tools.chapters import ROOT, chapters
@@ -428,15 +428,33 @@ def guess(browser, address):
         context.close()
 
 
-def answer_of(page, number):
-    """Return the claims that answer a question of a page, as its file has them."""
-    for part in (
-        soup(page).select(".callout-predict")[number].find_next_siblings("div", class_="cell")
-    ):
+def find_claims(tag):
+    """Return the cell of claims that answers a question or a toy's fold, or None, as predict.js does."""
+    for part in tag.find_next_siblings(True):
+        if part.name == "section" or "callout-predict" in part.get("class", []):
+            return None
         if part.summary and part.summary.get_text() == "How this was checked":
-            lines = part.select_one(".cell_output").get_text().split("\n")
-            return [line.removeprefix("✓ ").strip() for line in lines if line.startswith("✓")]
-    return []
+            return part
+    return None
+
+
+def answer_of(page, number):
+    """Return the option that was measured and the claims that say so, as the page's file has them."""
+    question = soup(page).select(".callout-predict")[number]
+    (mark,) = question.find_all(string=lambda text: isinstance(text, Comment))
+    lines = find_claims(question).select_one(".cell_output").get_text().split("\n")
+    claims = [line.strip() for line in lines if line.startswith("✓")]
+    numbers = mark.strip().removeprefix("✓ ").split(", ")
+    return mark.find_parent("li").get_text().strip(), [claims[int(n) - 1] for n in numbers]
+
+
+def find_out(view):
+    """Open the folds that tell what a toy shows; return how many there are."""
+    folds = view.locator("details:not([open]) > summary:text('What did you find?')")
+    found = folds.count()
+    for _ in range(found):
+        folds.first.click()
+    return found
 
 
 @pytest.mark.parametrize("page", ASKING)
@@ -449,6 +467,7 @@ def test_a_reader_guesses_then_looks(guess, page):
     # Things to move replace their still pictures when a reader comes near.
     sizes = """() => [...document.querySelectorAll('.cell_output:not(:has([data-explorer]))')]
       .map(output => output.offsetHeight)"""
+    find_out(view)
     heights = view.evaluate(sizes)
     hidden = view.evaluate(UNVEILED)
     assert hidden >= questions.count()
@@ -460,10 +479,10 @@ def test_a_reader_guesses_then_looks(guess, page):
         chosen = options.nth(number % options.count())
         chosen.click()
         said = question.locator("output").inner_text()
-        assert f"Your guess: {chosen.inner_text()}" in said
-        assert answer_of(page, number)
-        for claimed in answer_of(page, number):
-            assert claimed in " ".join(said.split())
+        option, claims = answer_of(page, number)
+        expected = [f"Your guess: {chosen.inner_text().strip()}", f"Measured: {option}", *claims]
+        assert said.split("\n") == expected
+        assert question.locator("li .measured").inner_text().strip() == option
         assert chosen.get_attribute("aria-pressed") == "true"
         assert view.evaluate(UNVEILED) < hidden, "its answer shows, and the others' do not"
         hidden = view.evaluate(UNVEILED)
@@ -471,6 +490,7 @@ def test_a_reader_guesses_then_looks(guess, page):
     assert view.evaluate(sizes) == heights, "nothing has jumped"
     assert violations(view) == []
     view.reload()
+    find_out(view)
     assert view.evaluate(UNVEILED) == 0, "the choice lasts"
     assert "Your guess" in questions.first.locator("output").inner_text()
     questions.first.get_by_role("button", name="Guess again").click()
@@ -510,6 +530,25 @@ def test_nothing_is_veiled_without_scripts_nor_on_paper(guess, page):
     assert view.evaluate(UNVEILED) == 0
     assert view.locator(".veil:visible, .callout-predict > div > button:visible").count() == 0
     assert view.locator(".callout-predict li").all_inner_texts() == options
+
+
+TOYS = [
+    page
+    for page in ASKING
+    for summary in soup(page).select("details > summary")
+    if summary.get_text().startswith("What did you find?") and find_claims(summary.parent)
+]
+
+
+@pytest.mark.parametrize("page", TOYS)
+def test_what_a_toy_shows_is_told_when_its_fold_is_opened(guess, page):
+    view = guess(page)
+    asked = view.get_by_role("button", name="Just show me")
+    while asked.count():
+        asked.first.click()
+    assert view.evaluate(UNVEILED) > 0, "what was asked is told, and not what the toys show"
+    assert find_out(view) > 0
+    assert view.evaluate(UNVEILED) == 0
 
 
 @pytest.mark.parametrize("page", ASKING[:1])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from helpers.unet import small_unet
+from helpers import small_unet
 
 
 @pytest.mark.parametrize(("width", "channels"), [(8, 1), (4, 2)])
