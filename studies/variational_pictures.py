@@ -4,8 +4,8 @@ For `chapters/variational-autoencoder`. Which clusters k-means finds, and how a 
 on its plane, depends on the last digit of a training's first steps, so every processor draws others. The
 chapter trains networks of its own and looks at these: the plain autoencoder, and the variational ones
 of the race's largest and smallest variance, with its rate and its first seed. The maps are those of a
-plain and of a variational autoencoder with two numbers and few hidden units; stored are the codes of
-the validation images and the decoder's weights.
+plain and of a variational autoencoder with two numbers and few hidden units; stored are the means of
+the first validation images' codes and the decoder's weights.
 
 Run it with `python -m studies.variational_pictures`, or `--quick`.
 """
@@ -23,11 +23,15 @@ DEFINITION = {
     "race": definition_hash("variational", variational.DEFINITION),
     "rate": 0.02,  # what the race has tuned, for the autoencoder and both variational ones
     "drawn": 8,
-    "map": {"code": 2, "hidden": 25, "epochs": 6},
+    "map": {"code": 2, "hidden": 25, "epochs": 6, "shown": 1000},
     "seeds": [0],
     "images": None,
 }
-QUICK = DEFINITION | {"drawn": 2, "map": {"code": 2, "hidden": 4, "epochs": 1}, "images": 1000}
+QUICK = DEFINITION | {
+    "drawn": 2,
+    "map": {"code": 2, "hidden": 4, "epochs": 1, "shown": 10},
+    "images": 500,
+}
 
 
 def draw(race, definition, images, x, valid, *, seed):
@@ -63,7 +67,7 @@ def map_of(race, definition, variance, x, valid, *, seed):
     race = race | {"hidden": how["hidden"], "code": how["code"]}
     options = {"rate": definition["rate"], "seed": seed, "epochs": how["epochs"]}
     encoder, decoder, loss = variational.train(race, variance, x, valid, **options)
-    codes = encoder.predict(valid, batch_size=1000, verbose=0)[:, : how["code"]]
+    codes = encoder.predict(valid[: how["shown"]], verbose=0)[:, : how["code"]]
     found = {
         "codes": pack(codes, "<f4"),
         "weights": [pack(w, "<f4") for w in decoder.get_weights()],
