@@ -23,7 +23,7 @@ DEFINITION = {
     "race": definition_hash("variational", variational.DEFINITION),
     "rate": 0.02,  # what the race has tuned, for the autoencoder and both variational ones
     "drawn": 8,
-    "map": {"code": 2, "hidden": 25, "epochs": 6, "shown": 1000},
+    "map": {"code": 2, "hidden": 20, "epochs": 6, "shown": 1000},
     "seeds": [0],
     "images": None,
 }
