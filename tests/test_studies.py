@@ -127,11 +127,21 @@ def test_hash_sees_code_and_settings_but_not_prose(study):
 
 
 def test_hash_leaves_out_what_only_a_quick_run_does(study):
-    code = "DEFINITION = {1: 2}\nQUICK = DEFINITION | {\n    1: 0,\n}\nLIMIT = 1\n"
+    code = "DEFINITION = {1: 2}\nQUICK = DEFINITION | {\n    a: 0 for a in (1,)\n}\nLIMIT = fit\n"
     plain = study(code)
-    assert study(code.replace("1: 0", "1: 1")) == plain
+    assert study(code.replace("a: 0", "a: 1")) == plain
+    assert study(code.replace("a: 0", "a: Layer")) == plain, "not even the helpers that it names"
     assert study(code.replace("1: 2", "1: 3")) != plain
-    assert study(code.replace("LIMIT = 1", "LIMIT = 2")) != plain
+    assert study(code.replace("LIMIT = fit", "LIMIT = Layer")) != plain
+    assert study(code.replace("QUICK", "SETTINGS")) != plain
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_start_of_a_study_reads_what_a_quick_run_does(name):
+    """So that no other number depends on what its hash leaves out."""
+    for node in ast.parse((common.STUDIES / f"{name}.py").read_text()).body:
+        if not isinstance(node, ast.Assign) and "QUICK" in ast.unparse(node):
+            assert node.name == "main"
 
 
 def test_hash_sees_what_is_used_of_the_helpers_but_not_its_prose(study):
