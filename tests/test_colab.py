@@ -15,7 +15,7 @@ from tools.chapters import ROOT, chapters
 from tools.normalise import COLAB_ID, colab_source
 from tools.stored import code_cells
 
-CHOSEN = os.environ.get("COLAB_CHAPTERS", "where-the-time-goes").split()
+CHOSEN = os.environ.get("COLAB_CHAPTERS", "generative-models").split()
 SLUGS = [path.stem for path in chapters()] if CHOSEN == ["all"] else CHOSEN
 BOOK = "autoencoders-measured @ git+"
 
