@@ -1,0 +1,49 @@
+"""Store the pictures of Chromium's PDF with a palette: it writes true colours and a mask for each."""
+
+import io
+import zlib
+
+from PIL import Image
+from pypdf import PdfWriter
+from pypdf.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    NameObject,
+    NullObject,
+    NumberObject,
+)
+
+COLOURS = 256
+
+
+def shrink(data):
+    """Return a PDF (bytes) with paletted pictures."""
+    writer = PdfWriter(clone_from=io.BytesIO(data))
+    for thing in writer._objects:
+        if isinstance(thing, DictionaryObject) and thing.get("/Subtype") == "/Image":
+            use_palette(thing, writer)
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def use_palette(picture, writer):
+    """Give a picture of three bytes a pixel a palette, on white where it is transparent."""
+    size = picture["/Width"], picture["/Height"]
+    data = picture.get_data()
+    if len(data) != 3 * size[0] * size[1]:
+        return
+    image = Image.frombytes("RGB", size, data)
+    if "/SMask" in picture:
+        mask = picture.raw_get("/SMask")
+        opaque = Image.frombytes("L", size, mask.get_object().get_data())
+        image = Image.composite(image, Image.new("RGB", size, "white"), opaque)
+        del picture["/SMask"]
+        writer._objects[mask.idnum - 1] = NullObject()
+    image = image.quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = bytes(image.getpalette())
+    last = NumberObject(len(palette) // 3 - 1)
+    space = [NameObject("/Indexed"), NameObject("/DeviceRGB"), last, ByteStringObject(palette)]
+    picture[NameObject("/ColorSpace")] = ArrayObject(space)
+    picture._data = zlib.compress(image.tobytes(), 9)
