@@ -2,6 +2,7 @@
 
 import io
 import re
+import zlib
 
 import pytest
 from PIL import Image, ImageDraw
@@ -82,6 +83,6 @@ def test_a_picture_with_a_palette_looks_the_same():
     stored[NameObject("/SMask")] = writer._add_object(mask)
     pdf_size.use_palette(stored, writer)
     assert "/SMask" not in stored
-    shown = Image.frombytes("P", picture.size, stored.get_data())
+    shown = Image.frombytes("P", picture.size, zlib.decompress(stored._data))
     shown.putpalette(stored["/ColorSpace"][3])
     assert shown.convert("RGB").tobytes() == white.tobytes()

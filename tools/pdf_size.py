@@ -46,4 +46,5 @@ def use_palette(picture, writer):
     last = NumberObject(len(palette) // 3 - 1)
     space = [NameObject("/Indexed"), NameObject("/DeviceRGB"), last, ByteStringObject(palette)]
     picture[NameObject("/ColorSpace")] = ArrayObject(space)
+    picture[NameObject("/Filter")] = NameObject("/FlateDecode")
     picture._data = zlib.compress(image.tobytes(), 9)
