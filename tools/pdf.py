@@ -20,7 +20,7 @@ from pypdf import PdfReader
 
 from tools.browser import CHROMIUM, MISSING, start_browser
 from tools.chapters import ROOT, files
-from tools.pdf_size import shrink
+from tools.pdf_size import polish
 from tools.serve import HTML, serve
 
 PDF = HTML / "autoencoders-measured.pdf"
@@ -188,7 +188,8 @@ def print_book(slugs=(), browser=None):
                 for name, place in reader.named_destinations.items()
             }
         page.close()
-    data = shrink(data)
+    texts = [heading.get_text() for article in articles for heading in article.select("h1, h2, h3")]
+    data = polish(data, {"".join(text.split()): " ".join(text.split()) for text in texts})
     return data, list(find_flaws(data, articles))
 
 

@@ -1,4 +1,4 @@
-"""Store the pictures of Chromium's PDF with a palette: it writes true colours and a mask for each."""
+"""Polish Chromium's PDF: it stores pictures as true colours with a mask, and joins words of bookmarks."""
 
 import io
 import zlib
@@ -12,17 +12,26 @@ from pypdf.generic import (
     NameObject,
     NullObject,
     NumberObject,
+    TextStringObject,
 )
 
 COLOURS = 256
 
 
-def shrink(data):
-    """Return a PDF (bytes) with paletted pictures."""
+def polish(data, titles):
+    """Return a PDF (bytes) with paletted pictures and with spaces in its bookmarks.
+
+    Args:
+        data: bytes. Where a heading is broken on its sheet, Chromium's bookmark lacks a space.
+        titles: dict of str, each heading by the same text without spaces.
+    """
     writer = PdfWriter(clone_from=io.BytesIO(data))
     for thing in writer._objects:
         if isinstance(thing, DictionaryObject) and thing.get("/Subtype") == "/Image":
             use_palette(thing, writer)
+        elif isinstance(thing, DictionaryObject) and {"/Title", "/Parent"} <= thing.keys():
+            title = titles.get("".join(thing["/Title"].split()), thing["/Title"])
+            thing[NameObject("/Title")] = TextStringObject(title)
     target = io.BytesIO()
     writer.write(target)
     return target.getvalue()
