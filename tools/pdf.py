@@ -171,9 +171,10 @@ def print_book(slugs=(), browser=None):
             articles=articles,
         )
 
-    numbers = {}
+    numbers, flaws = {}, []
     with serve(prefix="/") as address:
         page = browser.new_page()
+        page.set_default_timeout(600_000)  # ms: on a busy machine the whole takes minutes
         page.emulate_media(media="print", color_scheme="light")
         page.goto(address + f"chapters/{FIRST}.html")
         for is_last in (False, True):
@@ -183,14 +184,17 @@ def print_book(slugs=(), browser=None):
                 prefer_css_page_size=True, print_background=True, outline=is_last, tagged=is_last
             )
             reader = PdfReader(io.BytesIO(data))
-            numbers = {
+            found = {
                 name.lstrip("/"): reader.get_destination_page_number(place) + 1
                 for name, place in reader.named_destinations.items()
             }
+            if is_last and found != numbers:
+                flaws.append("the contents have other numbers than the sheets")
+            numbers = found
         page.close()
     texts = [heading.get_text() for article in articles for heading in article.select("h1, h2, h3")]
     data = polish(data, {"".join(text.split()): " ".join(text.split()) for text in texts})
-    return data, list(find_flaws(data, articles))
+    return data, [*flaws, *find_flaws(data, articles)]
 
 
 def main(slugs):
