@@ -1,6 +1,7 @@
 """Polish Chromium's PDF: it stores pictures as true colours with a mask, and joins words of bookmarks."""
 
 import io
+import logging
 import zlib
 
 from PIL import Image
@@ -25,6 +26,7 @@ def polish(data, titles):
         data: bytes. Where a heading is broken on its sheet, Chromium's bookmark lacks a space.
         titles: dict of str, each heading by the same text without spaces.
     """
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # Chromium writes one number too small
     writer = PdfWriter(clone_from=io.BytesIO(data))
     for thing in writer._objects:
         if isinstance(thing, DictionaryObject) and thing.get("/Subtype") == "/Image":
