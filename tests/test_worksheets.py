@@ -99,6 +99,12 @@ def test_empty_is_not_yet_and_solved_is_right():
         assert all(line.startswith("✓ ") for line in lines)
 
 
+def test_the_cell_to_fill_in_names_the_keys():
+    source = "# @title Solution 1\nerrors = {}\nclaim('less', errors[8] < errors['a'][0])"
+    start, _ = worksheets.exercise(source, "a")
+    assert start.source.endswith("errors = None  # looked at: errors[8], errors['a']")
+
+
 class Shell:
     def __init__(self, **values):
         self.user_ns = values

@@ -62,6 +62,19 @@ def read_solution(source):
     return names, claims
 
 
+def describe_keys(name, claims):
+    """Return a comment with the items of a list or dictionary at which claims look."""
+    nodes = [node for _, holds in claims for node in ast.walk(ast.parse(holds))]
+    keys = {
+        node.slice.value: None
+        for node in nodes
+        if isinstance(node, ast.Subscript)
+        and getattr(node.value, "id", "") == name
+        and isinstance(node.slice, ast.Constant)
+    }
+    return "  # looked at: " + ", ".join(f"{name}[{key!r}]" for key in keys) if keys else ""
+
+
 def seal(names, claims):
     """Return what `helpers.check` takes, in a form that nobody reads by accident."""
     return base64.b85encode(zlib.compress(json.dumps([names, claims]).encode(), 9)).decode()
@@ -76,7 +89,7 @@ def exercise(source, slug):
         compare = nbformat.v4.new_markdown_cell(COMPARE.format(page_address(slug)))
         return [nbformat.v4.new_code_cell(start), compare]
     start += f". The check looks at {'this name' if len(names) == 1 else 'these names'}:\n"
-    start += "\n".join(f"{name} = None" for name in names)
+    start += "\n".join(f"{name} = None{describe_keys(name, claims)}" for name in names)
     # A chapter's own value would pass for the reader's, so every name begins empty.
     checking = (
         f'# @title Check {number}\nfrom helpers import check\n\ncheck(r"""{seal(names, claims)}""")'
