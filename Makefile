@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book test check changes run serve lab bench lighthouse lock retarget format clean
+.PHONY: help book test check changes run serve lab pdf worksheets slides bench lighthouse lock retarget format clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +46,17 @@ run: $(STAMP)  ## re-execute the chapters in place, and measure their numbers (o
 serve: book  ## serve the built book on http://127.0.0.1:8000
 	$(BIN)/python -m tools.serve --port $(PORT)
 
+pdf: book  ## print the whole book as _build/html/autoencoders-measured.pdf (needs Chromium)
+	$(BIN)/python -m tools.pdf
+
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
+
+worksheets: $(STAMP)  ## write the chapters with checks in place of solutions into _build/html/worksheets
+	$(BIN)/python -m tools.worksheets
+
+slides: book  ## write a deck of slides for each chapter into _build/slides
+	$(BIN)/python -m tools.slides
 
 bench: $(STAMP)  ## time the training and the chapters on an idle machine (half an hour)
 	$(BIN)/python -m benchmarks.time_to_quality

@@ -170,7 +170,7 @@ def test_callouts_have_their_colour(page):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_leads_to_its_source(page):
-    """Edit and report on every page; Colab and download on every chapter; the files are there."""
+    """Edit and report on every page; Colab, download and worksheet on every chapter; the files are there."""
     links = {tag.get_text(): tag["href"] for tag in soup(page).select("article .page-links a")}
     chapter = (ROOT / page).with_suffix(".ipynb")
     source = chapter if chapter.exists() else chapter.with_suffix(".md")
@@ -188,6 +188,7 @@ def test_a_page_leads_to_its_source(page):
         expected |= {
             "Open in Colab": f"https://colab.research.google.com/github{place}",
             "Download": f"{url}/raw/main/{name}",
+            "Worksheet": f"../worksheets/{chapter.name}",
         }
     assert links == expected
     foot = [tag["href"] for tag in soup(page).select("footer .book-footer a")]
