@@ -4,7 +4,8 @@ For `chapters/variational-autoencoder`, with the race's networks, images and dis
 `code` (variational autoencoders of several code sizes, each with the error of a plain autoencoder of
 its size as pixel variance, drawn from their priors), `pca` (mixtures on more principal components than
 the race had), `diffusion` (on the autoencoder's codes, trained longer), `limit` (the autoencoder's
-reconstructions of the test images, which no other sampler has seen either) and `holes` (how far
+reconstructions of the test images, which no other sampler has seen either), `warm` (the race's
+variational autoencoders of the largest and the smallest variance, their priors widened) and `holes` (how far
 codes of the prior and of validation images lie from the nearest code of a training image, in the
 living numbers). Rates are those that the race has tuned.
 
@@ -27,6 +28,7 @@ DEFINITION = variational.DEFINITION | {
     "code_sizes": [3, 5, 8, 12, 20],
     "components": [150, 200, 300],
     "diffusion_epochs": [30, 100],
+    "temperatures": [0.75, 1, 1.25, 1.5, 1.75, 2],
     "held_out": 1000,
 }
 QUICK = (
@@ -36,6 +38,7 @@ QUICK = (
         "code_sizes": [2],
         "components": [9],
         "diffusion_epochs": [1],
+        "temperatures": [1],
         "samples": 100,
         "few": 50,
         "held_out": 50,
@@ -96,6 +99,18 @@ def limit(how, sets, seed):
     yield {}, variational.decode(decoder, encoder.predict(test[: len(valid)], verbose=0))
 
 
+def warm(how, sets, seed):
+    """Draw from priors of other widths."""
+    x, valid, _ = sets
+    for variance in (max(how["variances"]), min(how["variances"])):
+        options = {"rate": how["rate"], "seed": seed}
+        _, decoder, _ = variational.train(how, variance, x, valid, **options)
+        z = np.random.default_rng(seed).normal(size=(how["samples"], how["code"]))
+        for temperature in how["temperatures"]:
+            facts = {"variance": variance, "temperature": temperature}
+            yield facts, variational.decode(decoder, temperature * z)
+
+
 def holes(how, x, valid, seed):
     """Return the median distances to the nearest code of a training image, by network."""
     options, found = {"rate": how["rate"], "seed": seed}, []
@@ -121,7 +136,7 @@ def to_nearest(z, known):
     return float(np.sqrt(np.median(np.maximum(nearest, 0))))
 
 
-PARTS = (limit, code, pca, diffusion)
+PARTS = (limit, code, pca, diffusion, warm)
 
 
 def main(argv=None):
