@@ -61,15 +61,17 @@ def read(path):
 
 
 def code_only(source):
-    """Return Python source without comments, docstrings and blank lines.
+    """Return Python source without comments, docstrings, blank lines and the settings `QUICK`.
 
-    A line is left as it is written, so the text is the same under every version of Python.
+    A line is left as it is written, so the text is the same under every version of Python. What a
+    quick run does is left out because it decides no number that is kept.
     """
-    prose = set()
+    left_out = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            prose.update(range(node.lineno, node.end_lineno + 1))
-    lines = [line.rstrip() for i, line in enumerate(source.split("\n"), 1) if i not in prose]
+        prose = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if prose or (isinstance(node, ast.Assign) and _defined(node) == {"QUICK"}):
+            left_out.update(range(node.lineno, node.end_lineno + 1))
+    lines = [line.rstrip() for i, line in enumerate(source.split("\n"), 1) if i not in left_out]
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 

@@ -103,6 +103,14 @@ def test_hash_sees_code_and_settings_but_not_prose(study):
     assert study("def f():\n    return 1\n", {"seeds": [1]}) != plain
 
 
+def test_hash_leaves_out_what_only_a_quick_run_does(study):
+    code = "DEFINITION = {1: 2}\nQUICK = DEFINITION | {\n    1: 0,\n}\nLIMIT = 1\n"
+    plain = study(code)
+    assert study(code.replace("1: 0", "1: 1")) == plain
+    assert study(code.replace("1: 2", "1: 3")) != plain
+    assert study(code.replace("LIMIT = 1", "LIMIT = 2")) != plain
+
+
 def test_hash_sees_what_is_used_of_the_helpers_but_not_its_prose(study):
     plain = study()
     assert study(layers=LAYERS.replace("size = 1", "size = 2", 1)) != plain
