@@ -69,10 +69,15 @@ def code_only(source):
     left_out = set()
     for node in ast.walk(ast.parse(source)):
         prose = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if prose or (isinstance(node, ast.Assign) and _defined(node) == {"QUICK"}):
+        if prose or _is_quick(node):
             left_out.update(range(node.lineno, node.end_lineno + 1))
     lines = [line.rstrip() for i, line in enumerate(source.split("\n"), 1) if i not in left_out]
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def _is_quick(node):
+    """Say whether a statement sets what a quick run does."""
+    return isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["QUICK"]
 
 
 def names_in(tree):
@@ -145,7 +150,8 @@ def definition_hash(name, definition):
     images are what their files' SHA-256 and the tests of `helpers/data.py` say.
     """
     script = read(STUDIES / f"{name}.py")
-    used = code_reached(names_in(ast.parse(script)), shared_files())
+    decides = [node for node in ast.parse(script).body if not _is_quick(node)]
+    used = code_reached(set().union(*map(names_in, decides)), shared_files())
     return code_hash(definition, code_only(script), *used)
 
 
