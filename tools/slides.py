@@ -5,7 +5,6 @@ written by hand. Each deck is one file that needs nothing else.
 """
 
 import base64
-import sys
 from pathlib import Path
 
 import jinja2
@@ -70,4 +69,3 @@ def write(slug, folder=FOLDER):
 if __name__ == "__main__":
     files = [write(path.stem) for path in chapters()]
     print(f"{len(files)} decks in {FOLDER.relative_to(ROOT)}")
-    sys.exit()

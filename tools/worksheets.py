@@ -15,9 +15,11 @@ import nbformat
 
 from tools.chapters import ROOT, chapters
 from tools.normalise import repository_url
+from tools.retarget import forms
+from tools.serve import HTML
 from tools.stored import OUTPUTS_OF
 
-FOLDER = ROOT / "_build" / "html" / "worksheets"
+FOLDER = HTML / "worksheets"
 SOLUTION = re.compile(r"# ?@title Solution (\d+)\n")
 MEASURED = re.compile(r" *<!-- ✓ [\d, ]+ -->")
 LINK = re.compile(r"\]\(([\w-]+)\.(?:ipynb|md)\)")
@@ -29,8 +31,8 @@ COMPARE = "Here nothing can be checked by itself: compare with [the solution]({}
 
 def page_address(slug):
     """Return the address of a chapter's published page."""
-    owner, name = repository_url().removeprefix("https://github.com/").split("/")
-    return f"https://{owner.lower()}.github.io/{name}/chapters/{slug}.html"
+    *_, pages = forms(repository_url())
+    return f"https://{pages}/chapters/{slug}.html"
 
 
 def assigned(tree):
