@@ -22,12 +22,6 @@ from tools.stored import code_cells, reasons_not_to_store
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-MORE_BYTES = {  # they hold explorers
-    "reading-codes": 2.5e6,
-    "linear-autoencoder": 2e6,
-    "convolutional-autoencoder": 1.6e6,
-    "denoising-autoencoder": 1.6e6,
-}
 CODE_WIDTH = 88  # characters, as in _static/book.css
 MOST_CELLS, MOST_WITH_FOLDED = 55, 70
 MOST_MINUTES = 40  # to read
@@ -529,11 +523,13 @@ def normal_form(chapter):
 
 
 def size(chapter):
-    """A chapter stays small enough for a phone and for git."""
-    limit = MORE_BYTES.get(chapter.slug, MOST_BYTES)
-    stored = len(json.dumps(chapter.notebook, ensure_ascii=False).encode())
-    if stored > limit:
-        yield f"the notebook has {stored / 1e6:.2f} MB, {limit / 1e6} MB are allowed"
+    """A chapter stays small enough for a phone and for git; explorers have a limit of their own."""
+    outputs = [output.get("data", {}) for cell in chapter.code for output in cell.outputs]
+    pages = ["".join(data.get("text/html", "")) for data in outputs]
+    parts = [chapter.notebook, *(page for page in pages if "<script" in page)]
+    stored, *explorers = [len(json.dumps(part, ensure_ascii=False).encode()) for part in parts]
+    if (rest := stored - sum(explorers)) > MOST_BYTES:
+        yield f"the notebook has {rest / 1e6:.2f} MB, {MOST_BYTES / 1e6} MB are allowed"
 
 
 RULES = [
