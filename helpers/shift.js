@@ -12,7 +12,7 @@ function shiftExplorer(root, data) {
     const canvas = element("canvas", field, { className: "le-pixels", width, height });
     return { field, canvas, text: element("p", figure, { className: "se-error" }) };
   };
-  const original = part("drag the garment");
+  const original = part("drag me");
   original.field.classList.add("se-drag");
   Object.assign(original.field, { tabIndex: 0 });
   for (const [key, value] of Object.entries({
