@@ -117,10 +117,7 @@ def train(opponent, rate, seed, definition, data):
         "gap": round(gaps[-1], 4),
         "gap_on_test": round(100 * (mse / data.pca_mse["test"] - 1), 4),
         "gaps_by_epoch": [round(gap, 4) for gap in gaps],
-        "angles": {
-            "15th": round(float(angles[len(angles) // 2 - 1]), 2),
-            "last": round(float(angles[-1]), 2),
-        },
+        "angles": [round(float(angle), 2) for angle in angles],
     }
 
 
