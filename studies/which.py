@@ -10,8 +10,8 @@ and how often the fill-in is repeated.
 Tasks: *reconstruct* and *bits* on the validation images `measured_on`; *remove noise* and *fill in*
 on the first `few` of them; *classify* and *strangers* on the test images; *generate* against all
 validation images. The strangers (one class left out of training, all ten in turn) are trained for
-`epochs_of_strangers`, and only by the networks named there: the others would take too long. Numbers of rivals that other studies have
-measured by the same protocol are read from their results. `seconds` are of the processor.
+`epochs_of_strangers`, and only by the networks named there: the others would take too long. Rivals that other studies have
+measured by the same protocol are not measured again. `seconds` are of the processor.
 
 Run it with `python -m studies.which`, or `--quick`.
 """
@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import SVC
 
-from helpers import fit, load_images, read_result
+from helpers import fit, load_images
 from helpers.yardstick import classifier_features, energy_distance, frechet_distance
 from studies import code_size, convolutional, denoising, sparse, stacked, tied, variational
 from studies.common import STUDIES, arguments, code_hash, code_reached, shared_files, write_result
@@ -43,7 +43,6 @@ BORROWED = {  # from other studies
     "variational": {"network", "draw_mixture"},
     "denoising": {"add_noise", "clipped_mse"},
 }
-READ = ("anomalies", "denoising", "denoising_unet", "variational")
 
 DEFINITION = {
     "code": 30,
@@ -79,7 +78,6 @@ DEFINITION = {
         name: code_hash({}, *code_reached(names, [STUDIES / f"{name}.py", *shared_files()]))
         for name, names in BORROWED.items()
     },
-    "read": {name: read_result(name)["definition_hash"] for name in READ},
 }
 QUICK = DEFINITION | {
     "epochs": 1,
@@ -542,30 +540,6 @@ def classifiers_of_pixels(study):
         study.add("rival", name, seed=seed, **study.classify(pixels, seed, builders))
 
 
-def read_from_others(study):
-    """Keep what other studies have measured by the same protocol."""
-    by_class = {
-        ("mean image", 0): "mean image",
-        ("PCA", CODE): "PCA",
-        ("nearest neighbour", 0): "nearest training image",
-    }
-    for row in read_result("anomalies")["rows"]:
-        if row["part"] == "tasks" and (name := by_class.get((row["family"], row["size"]))):
-            study.add("strangers", name, seed=row["seed"], auroc=row["test"], read="anomalies")
-    noise = {"linear": "Wiener filter", "mixture": "mixture of Gaussians", "U-Net": "U-Net"}
-    for name in ("denoising", "denoising_unet"):
-        for row in read_result(name)["rows"]:
-            own = row.get("made_for", row.get("sigma")) == row.get("sigma") == study.how["noise"]
-            if own and row["part"] != "matrix" and row["method"] in noise:
-                found = {"seed": row["seed"], "denoise": row["mse"], "read": name}
-                study.add("rival", noise[row["method"]], **found)
-    samplers = {"PCA 100, mixture": "PCA-100, mixture", "AE, diffusion": "diffusion on codes"}
-    for row in read_result("variational")["rows"]:
-        if name := samplers.get(row.get("sampler")):
-            found = {"seed": row["seed"], "frechet": row["fd"], "energy": row["energy"]}
-            study.add("rival", name, **found, read="variational")
-
-
 def networks(study):
     """Tune every network and measure it with every seed; return the rates."""
     rates = {}
@@ -598,7 +572,6 @@ def main(argv=None):
     definition = QUICK if options.quick else DEFINITION
     study = Study(definition)
     cpu = time.process_time()
-    read_from_others(study)
     floors(study)
     without_network(study)
     rates = networks(study)
