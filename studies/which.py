@@ -9,9 +9,10 @@ and how often the fill-in is repeated.
 
 Tasks: *reconstruct* and *bits* on the validation images `measured_on`; *remove noise* and *fill in*
 on the first `few` of them; *classify* and *strangers* on the test images; *generate* against all
-validation images. The strangers (one class left out of training, all ten in turn) are trained for
-`epochs_of_strangers`, and only by the networks named there: the others would take too long. Rivals that other studies have
-measured by the same protocol are not measured again. `seconds` are of the processor.
+validation images. For *strangers* one class is left out of training, all ten in turn, with
+`epochs_of_strangers`, and only by the networks named there: the others would take too long. Rivals
+that other studies have measured by the same protocol are not measured again. `seconds` are of the
+processor.
 
 Run it with `python -m studies.which`, or `--quick`.
 """
