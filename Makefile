@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PYTHONHASHSEED := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book test check changes run serve lab bench lighthouse lock retarget format clean
+.PHONY: help book test check changes run serve lab pdf worksheets slides bench lighthouse lock retarget format clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,10 +27,11 @@ book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@echo "Open _build/html/index.html, or run 'make serve'."
 
+# Two workers, because one training keeps less than two cores busy; conftest.py puts the longest first.
 test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages (half: PART=chapters or tests)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PART)  # one training keeps less than two cores busy
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PART)
 
 check: $(STAMP)  ## after a change of prose: form, rules and page (one: make check CHAPTER=tied-weights)
 	@$(BIN)/python -m output_check.check $(CHAPTER)
@@ -45,8 +46,17 @@ run: $(STAMP)  ## re-execute the chapters in place, and measure their numbers (o
 serve: book  ## serve the built book on http://127.0.0.1:8000
 	$(BIN)/python -m tools.serve --port $(PORT)
 
+pdf: book  ## print the whole book as _build/html/autoencoders-measured.pdf (needs Chromium)
+	$(BIN)/python -m tools.pdf
+
 lab: $(STAMP)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --ip 127.0.0.1 chapters
+
+worksheets: $(STAMP)  ## write the chapters with checks in place of solutions into _build/html/worksheets
+	$(BIN)/python -m tools.worksheets
+
+slides: book  ## write a deck of slides for each chapter into _build/slides
+	$(BIN)/python -m tools.slides
 
 bench: $(STAMP)  ## time the training and the chapters on an idle machine (half an hour)
 	$(BIN)/python -m benchmarks.time_to_quality

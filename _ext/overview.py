@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where the package `tools` is
 import reader
 
-from tools import chapter_map, chapters
+from tools import chapter_map, chapters, worksheets
 
 
 def chapter_list(page, book):
@@ -65,4 +65,5 @@ def setup(app):
     """Register the directives."""
     for name in WRITERS:
         app.add_directive(name, Overview)
+    app.connect("build-finished", lambda app, _: worksheets.write(Path(app.outdir, "worksheets")))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,8 +4,9 @@ Rooms, from the ground up: `data` finds and verifies images, `results` reads wha
 benchmarks have measured, `flops` counts operations, `layers` has the tied, the TopK and the sampling
 layer, `training` fits models, `yardstick` measures samples, `plots` draws, `tables` shows numbers,
 `explorers` and the rooms of single toys make things to move, `notebook` sets a chapter up and states
-its claims. Importing this package sets no seed, changes no style, touches neither disk nor network,
-and imports a room only when one of its names is first used: who wants images needs no TensorFlow.
+its claims, `worksheet` checks what a reader fills in. Importing this package sets no seed, changes no
+style, touches neither disk nor network, and imports a room only when one of its names is first used:
+who wants images needs no TensorFlow.
 """
 
 import importlib
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers; ROOMS says the same to Pytho
     from helpers.tables import show_table
     from helpers.training import fit, strategy
     from helpers.unet import small_unet
+    from helpers.worksheet import check
     from helpers.yardstick import classifier_features, energy_distance, frechet_distance
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Sample",
     "TopK",
     "bottleneck_slider",
+    "check",
     "claim",
     "classifier_features",
     "dictionary_browser",
@@ -89,6 +92,7 @@ ROOMS = {
     "tables": ("show_table",),
     "training": ("fit", "strategy"),
     "unet": ("small_unet",),
+    "worksheet": ("check",),
     "yardstick": ("classifier_features", "energy_distance", "frechet_distance"),
 }
 

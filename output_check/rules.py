@@ -22,7 +22,12 @@ from tools.stored import code_cells, reasons_not_to_store
 LAST_SECTIONS = ["What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"]
 HTML_TAGS = {"details", "summary", "em", "strong", "code"}
 MOST_BYTES = 1.5e6
-MORE_BYTES = {"reading-codes": 2.5e6, "linear-autoencoder": 2e6}  # they hold explorers
+MORE_BYTES = {  # they hold explorers
+    "reading-codes": 2.5e6,
+    "linear-autoencoder": 2e6,
+    "convolutional-autoencoder": 1.6e6,
+    "denoising-autoencoder": 1.6e6,
+}
 CODE_WIDTH = 88  # characters, as in _static/book.css
 MOST_CELLS, MOST_WITH_FOLDED = 55, 70
 MOST_MINUTES = 40  # to read

@@ -61,16 +61,23 @@ def read(path):
 
 
 def code_only(source):
-    """Return Python source without comments, docstrings and blank lines.
+    """Return Python source without comments, docstrings, blank lines and the settings `QUICK`.
 
-    A line is left as it is written, so the text is the same under every version of Python.
+    A line is left as it is written, so the text is the same under every version of Python. What a
+    quick run does is left out because it decides no number that is kept.
     """
-    prose = set()
+    left_out = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            prose.update(range(node.lineno, node.end_lineno + 1))
-    lines = [line.rstrip() for i, line in enumerate(source.split("\n"), 1) if i not in prose]
+        prose = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if prose or _is_quick(node):
+            left_out.update(range(node.lineno, node.end_lineno + 1))
+    lines = [line.rstrip() for i, line in enumerate(source.split("\n"), 1) if i not in left_out]
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+
+
+def _is_quick(node):
+    """Say whether a statement sets what a quick run does."""
+    return isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["QUICK"]
 
 
 def names_in(tree):
@@ -143,7 +150,8 @@ def definition_hash(name, definition):
     images are what their files' SHA-256 and the tests of `helpers/data.py` say.
     """
     script = read(STUDIES / f"{name}.py")
-    used = code_reached(names_in(ast.parse(script)), shared_files())
+    decides = [node for node in ast.parse(script).body if not _is_quick(node)]
+    used = code_reached(set().union(*map(names_in, decides)), shared_files())
     return code_hash(definition, code_only(script), *used)
 
 

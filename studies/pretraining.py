@@ -143,7 +143,7 @@ DEFINITION = {
 }
 QUICK = DEFINITION | {
     "nets": NETS | {name: NETS[name] | {"sizes": [784, 40, 30]} for name in ("deep", "deep gelu")},
-    "labels": [60, 100],
+    "labels": [100],
     "steps": 3,
     "probe_seeds": 2,
     "probe_labels": 100,
@@ -151,8 +151,8 @@ QUICK = DEFINITION | {
     "tuning_seeds": [1000],
     "seeds": [0, 1],
     "deep_seeds": [0, 1],
-    "few_labels_seeds": [0, 1, 2],
-    "images": 600,
+    "few_labels_seeds": [0, 1],
+    "images": 400,
 }
 
 

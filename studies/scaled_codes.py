@@ -32,7 +32,7 @@ DEFINITION = {
     "seeds": [0, 1, 2],
     "images": None,
 }
-QUICK = DEFINITION | {"sizes": [784, 32, 16], "seeds": [0], "images": 2000}
+QUICK = DEFINITION | {"sizes": [784, 32, 16], "joint_epochs": 1, "seeds": [0], "images": 512}
 
 
 def scale_of(codes, how):

@@ -52,13 +52,13 @@ DEFINITION = {
 QUICK = DEFINITION | {
     "atoms": 64,
     "numbers": [5, 10],
-    "epochs": 2,
+    "epochs": 1,
     "l1_weights": [1e-3],
-    "mod": {"images": 500, "iterations": 2},
+    "mod": {"images": 300, "iterations": 1},
     "kl": DEFINITION["kl"] | {"epochs": 1, "arms": [["sum", 1, 0.1]]},
     "probe": {"labels": [100], "draws": 1, "tuning_draws": [9]},
     "seeds": [0, 1],
-    "images": 2000,
+    "images": 1000,
 }
 
 

@@ -34,7 +34,7 @@ DEFINITION = {
     "seeds": [0, 1, 2],
     "images": None,
 }
-QUICK = DEFINITION | {"few": [500], "decays": [0.004, 1], "seeds": [0], "images": 2000}
+QUICK = DEFINITION | {"few": [500], "decays": [0.004], "seeds": [0], "images": 640}
 
 
 def autoencoder(width, tied, code):

@@ -63,7 +63,7 @@ DEFINITION = {
     "bits": 100,
     "images_of_coder": [10_000, 200],  # for the histograms, for the sensitivities
     "hole": 10,
-    "passes": [1, 3, 10, 30],
+    "passes": [1, 3, 10, 30, 100],
     "labels": {"100": 5, "5000": 1},  # how many: how often drawn with each seed
     "clusters": 100,
     "samples": 5000,

@@ -1,29 +1,17 @@
 """What the tests share: the browser, pages to show, a line on the Colab runtime in the summary."""
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+from tools.browser import CHROMIUM, MISSING, start_browser
 
 
 @pytest.fixture(scope="session")
 def browser():
     """The system's Chromium; one for all tests, because Playwright runs once in a process."""
     if not CHROMIUM:
-        pytest.skip(
-            "no Chromium: nothing was looked at in a browser. Install Debian's package 'chromium', "
-            "or name one in the environment variable CHROMIUM"
-        )
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox needs rights that containers do not give; the pages are our own.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        pytest.skip(f"no Chromium: nothing was looked at in a browser. {MISSING}")
+    with start_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 TensorFlow takes longer to start than most quick runs take, so only one study starts it anew.
 """
 
+import functools
 import importlib
 import json
 import os
@@ -33,6 +34,31 @@ def quick_run(common, name, folder, *, here=False):
     assert [path.name for path in folder.iterdir()] == [f"{name}.json"]
     assert committed(common) == before
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8")), printed
+
+
+def measures_once(search):
+    """Return a search for a setting that measures one, and takes each other for worse by one.
+
+    Its trials are trainings by the same code, so the first tells whether they work. What a search
+    makes of its trials is for its own tests.
+
+    Args:
+        search: a function of a function, which gives the error of a setting, and of further things.
+    """
+
+    @functools.wraps(search)
+    def searched(measure, *args, **kwargs):
+        errors = {}
+
+        def error(setting):
+            if not errors:
+                errors[setting] = measure(setting)
+            (measured,) = errors.values()
+            return errors.get(setting, abs(measured) + 1)
+
+        return search(error, *args, **kwargs)
+
+    return searched
 
 
 def run_anew(module, options, *, folder):

@@ -218,6 +218,32 @@ def test_results_files(repository, capsys):
     assert "in rows.0.mse" in capsys.readouterr().out
 
 
+def test_a_release_lists_the_results_that_moved(repository):
+    notes = repository / "_build/changes/results.md"
+    report(repository)
+    assert notes.read_text() == "## Results that moved since main\n\nNone.\n"
+    lines = "".join(f"{n} {2 * n}.5\n" for n in range(1, 31))
+    change(
+        repository,
+        numbers=lambda cell: cell.update(outputs=[stream("PCA  0.0120\nAE   0.02, 7\n")]),
+    )
+    report(repository)
+    assert notes.read_text().splitlines()[2:] == [
+        "**one**",
+        "",
+        "- 0.01271 → 0.0120 (-5.6 %), in `numbers`",
+    ]
+    change(repository, numbers=lambda cell: cell.update(outputs=[stream(lines)]))
+    git(repository, "commit", "--quiet", "--all", "--message=many")
+    change(
+        repository, numbers=lambda cell: cell.update(outputs=[stream(lines.replace(".5", ".9"))])
+    )
+    report(repository)
+    text = notes.read_text().splitlines()
+    assert len(text) == 2 + 2 + 20 + 1
+    assert text[-1] == "- and 10 more, by 0.9% at most"
+
+
 def test_largest_change_comes_first(repository):
     path = repository / "chapters/one.ipynb"
     (repository / "chapters/zwei.ipynb").write_text(path.read_text())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import read_result
-from studies import denoising, denoising_copies, denoising_unet
+from studies import denoising, denoising_copies, denoising_samples
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_walk_along_the_best_matrix_ends_in_its_gaussian(random):
     one = denoising.fit_gaussians(x, 1)
     how = {"highest": 10, "lowest": 0.02, "steps": 40}
     noise = random.normal(size=(4000, 2))
-    samples = denoising_unet.walk(lambda y, s: denoising.by_gaussians(one, y, s), noise, how)
+    samples = denoising_samples.walk(lambda y, s: denoising.by_gaussians(one, y, s), noise, how)
     np.testing.assert_allclose(samples.std(axis=0), [0.5, 0.1], rtol=0.06)
 
 
@@ -66,7 +66,7 @@ def test_a_walk_must_begin_about_the_mean(random):
     noise = random.normal(size=(4000, 2))
 
     def end(start):
-        return denoising_unet.walk(lambda y, s: denoising.by_gaussians(one, y, s), start, how)
+        return denoising_samples.walk(lambda y, s: denoising.by_gaussians(one, y, s), start, how)
 
     about_mean = end(noise + x.mean(axis=0) / how["highest"])
     np.testing.assert_allclose(about_mean.mean(axis=0), x.mean(axis=0), atol=0.1)

@@ -34,6 +34,7 @@ ROOMS = (
     "shift",
     "slider",
     "notebook",
+    "worksheet",
 )
 
 # What the libraries do on import is theirs; from the hook on, whatever happens is ours.

@@ -321,6 +321,9 @@ def test_every_output_counts(stored):
 
 
 def test_every_cell_counts(stored):
+    for cell in code_cells(stored):
+        cell.outputs = []  # which are not what is changed here
+    assert find_flaws(stored) == []
     for i, cell in enumerate(stored.cells):
         if cell.cell_type == "code":
             mutants = [copy.deepcopy(stored) for _ in range(4)]

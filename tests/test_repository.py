@@ -222,3 +222,28 @@ def test_the_notices_are_where_the_licences_require_them():
 def test_the_changelog_has_the_version_that_colab_installs():
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.M)[1]
     assert re.search(rf"^## {re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.M)
+
+
+def dates(citation, changelog):
+    """Return the date of a version in the citation and in its heading of the changelog."""
+    heading = re.search(rf"^## {re.escape(str(citation['version']))}\b.*", changelog, re.M)[0]
+    written = re.search(r"\d{4}-\d\d-\d\d", heading)
+    return str(citation.get("date-released", "")), written[0] if written else ""
+
+
+def test_the_citation_has_the_version_and_the_date_of_the_changelog():
+    """A version that is not yet released has no date in either."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+    assert citation["version"] == version
+    cited, written = dates(citation, (ROOT / "CHANGELOG.md").read_text())
+    assert cited == written
+
+
+def test_another_date_would_be_found():
+    changelog = "## 1.0.0, first, 2026-01-02\n"
+    assert dates({"version": "1.0.0", "date-released": "2026-01-02"}, changelog) == (
+        "2026-01-02",
+        "2026-01-02",
+    )
+    assert dates({"version": "1.0.0"}, changelog) == ("", "2026-01-02")

@@ -12,15 +12,42 @@ import os
 import pytest
 
 from helpers import read_result, training_flops
-from studies import common, greedy, tied
-from tests.quick_run import quick_run
+from studies import (
+    common,
+    convolutional,
+    convolutional_parts,
+    convolutional_rivals,
+    convolutional_tuned,
+    denoising,
+    denoising_copies,
+    denoising_samples,
+    denoising_unet,
+    greedy,
+    tied,
+    variational,
+)
+from tests.quick_run import measures_once, quick_run
 
 NAMES = sorted(path.stem for path in common.STUDIES.glob("[a-z]*.py") if path.stem != "common")
+# Whose function `tune` trains once for every setting that it tries.
+TUNED = (
+    convolutional,
+    convolutional_parts,
+    convolutional_rivals,
+    convolutional_tuned,
+    denoising,
+    denoising_copies,
+    denoising_samples,
+    denoising_unet,
+    variational,
+)
 RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_quick_run_writes_only_where_it_is_told(name, tmp_path):
+def test_quick_run_writes_only_where_it_is_told(name, tmp_path, monkeypatch):
+    for module in TUNED:
+        monkeypatch.setattr(module, "tune", measures_once(module.tune))
     result, _ = quick_run(common, name, tmp_path, here=name != "linear")
     assert result["quick"] is True
     assert result["rows"]
@@ -103,6 +130,24 @@ def test_hash_sees_code_and_settings_but_not_prose(study):
     assert study("def f():\n    return 1\n", {"seeds": [1]}) != plain
 
 
+def test_hash_leaves_out_what_only_a_quick_run_does(study):
+    code = "DEFINITION = {1: 2}\nQUICK = DEFINITION | {\n    a: 0 for a in (1,)\n}\nLIMIT = fit\n"
+    plain = study(code)
+    assert study(code.replace("a: 0", "a: 1")) == plain
+    assert study(code.replace("a: 0", "a: Layer")) == plain, "not even the helpers that it names"
+    assert study(code.replace("1: 2", "1: 3")) != plain
+    assert study(code.replace("LIMIT = fit", "LIMIT = Layer")) != plain
+    assert study(code.replace("QUICK", "SETTINGS")) != plain
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_start_of_a_study_reads_what_a_quick_run_does(name):
+    """So that no other number depends on what its hash leaves out."""
+    for node in ast.parse((common.STUDIES / f"{name}.py").read_text()).body:
+        if not isinstance(node, ast.Assign) and "QUICK" in ast.unparse(node):
+            assert node.name == "main"
+
+
 def test_hash_sees_what_is_used_of_the_helpers_but_not_its_prose(study):
     plain = study()
     assert study(layers=LAYERS.replace("size = 1", "size = 2", 1)) != plain
@@ -143,6 +188,20 @@ def test_hash_belongs_to_the_code_that_ran(study, tmp_path):
     before = common.definition_hash("x", {"seeds": [0]})
     assert study.without_a_new_process("a = 2\n", training="fit = 2\n") == before
     assert study("a = 2\n") != before
+
+
+def test_a_quick_run_measures_one_setting_of_a_search():
+    measured = []
+
+    def error(setting):
+        measured.append(setting)
+        return 0.25
+
+    best, tried = measures_once(denoising.tune)(error, 1.0, most=8)
+    assert measured == [best]
+    assert sorted(tried.values()) == [0.25, 1.25, 1.25, 1.25]
+    with pytest.raises(ZeroDivisionError):
+        measures_once(denoising.tune)(lambda setting: 1 / 0, 1.0)
 
 
 def test_quick_never_goes_to_the_results():

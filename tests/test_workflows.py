@@ -144,6 +144,9 @@ def publishing(jobs):
         yield "the tags are not fetched"
     if set(jobs["build"]["needs"]) != {"test", "release"} or jobs["deploy"]["needs"] != "build":
         yield "something is published before it is checked"
+    uploads = [step for step in jobs["build"]["steps"] if "upload-artifact@" in str(step)]
+    if "make pdf slides" not in commands(jobs["build"]) or len(uploads) != 1:
+        yield "the PDF and the slides cannot be fetched"
 
 
 def test_publishing_waits_for_the_tests_and_the_tag():
@@ -160,6 +163,8 @@ def test_publishing_waits_for_the_tests_and_the_tag():
         lambda jobs: jobs["build"].update(needs=["test"]),
         lambda jobs: jobs["build"].update(needs=["release"]),
         lambda jobs: jobs["deploy"].update(needs="test"),
+        lambda jobs: jobs["build"]["steps"][2].update(run="make book"),
+        lambda jobs: jobs["build"]["steps"].pop(3),
     ],
 )
 def test_publishing_too_early_is_found(spoil):

@@ -1,5 +1,7 @@
 """Report what changed: `python -m tools.changes [base]` writes _build/changes/index.html.
 
+Beside it, results.md lists which printed numbers moved, and by how much: the text of a release.
+
 The cells and stored outputs of the chapters, and the results files, are compared with those of a
 git reference (`main`, or `origin/main` where there is no `main`). Nothing is run.
 """
@@ -22,6 +24,7 @@ from tools.text_diff import Number, compare_text, pair, read_html
 
 CHAPTERS = "chapters/*.ipynb"
 RESULTS = ("studies/results/*.json", "benchmarks/results/*.json")
+MOST_LISTED = 20  # numbers of a chapter in the text of a release
 OLDER_DIGEST = f"{DIGEST}+json"
 
 
@@ -235,6 +238,19 @@ def find_base(root, names):
     return None
 
 
+def list_results(changes, base):
+    """Return in Markdown which printed numbers of the chapters moved, for the text of a release."""
+    lines = [f"## Results that moved since {base}", ""]
+    for change in changes:
+        if change.name.endswith(".ipynb") and change.status == "changed" and change.numbers:
+            lines += [f"**{Path(change.name).stem}**", ""]
+            lines += [f"- {number}, in `{number.place}`" for number in change.numbers[:MOST_LISTED]]
+            if more := change.numbers[MOST_LISTED:]:
+                lines.append(f"- and {len(more)} more, by {abs(more[0].relative):.1%} at most")
+            lines.append("")
+    return "\n".join(lines if len(lines) > 2 else [*lines, "None.", ""])
+
+
 def main(names, root=ROOT):
     """Write the report and print its summary; return the exit status."""
     if not (found := find_base(root, names or ["main", "origin/main"])):
@@ -251,6 +267,7 @@ def main(names, root=ROOT):
     path = root / "_build" / "changes" / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.render(title=title, behind=behind, changes=changes), encoding="utf-8")
+    path.with_name("results.md").write_text(list_results(changes, base), encoding="utf-8")
     print(f"{title}: {f'files changed: {len(changes)}' if changes else 'nothing changed'}")
     for change in changes:
         print(f"  {change.name} {change.status}: {change.summary}")

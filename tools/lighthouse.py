@@ -13,20 +13,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.browser import CHROMIUM
 from tools.serve import HTML, serve
 
 LIMITS = {"performance": 90, "accessibility": 100, "best-practices": 100, "seo": 100}
 LIGHTHOUSE = os.environ.get("LIGHTHOUSE", "npx --yes lighthouse@12.8.2")
 
 
-def measure(url, chromium):
+def measure(url):
     """Return Lighthouse's report of a page on a simulated phone."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         command = [*shlex.split(LIGHTHOUSE), url, "--quiet", "--output=json"]
         command += [f"--output-path={report}", f"--only-categories={','.join(LIMITS)}"]
         command += ["--chrome-flags=--headless=new --no-sandbox"]
-        subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
+        subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": CHROMIUM})
         return json.loads(report.read_text(encoding="utf-8"))
 
 
@@ -46,16 +47,14 @@ def report_on(page, report):
 
 def main(slugs):
     """Measure the pages and print a table; return the exit status."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not chromium or not shutil.which("npx"):
+    if not CHROMIUM or not shutil.which("npx"):
         print("Lighthouse needs Chromium and Node.js on this machine.", file=sys.stderr)
         return 1
     pages = [f"chapters/{slug}.html" for slug in slugs]
     pages = pages or sorted(str(page.relative_to(HTML)) for page in HTML.glob("chapters/*.html"))
     print(f"{'page':36}" + "".join(f"{category:>16}" for category in LIMITS) + "     MB")
     with serve(as_published=True) as address:
-        passed = [report_on(page, measure(address + page, chromium)) for page in pages]
+        passed = [report_on(page, measure(address + page)) for page in pages]
     return 0 if all(passed) else 1
 
 
