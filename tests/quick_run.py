@@ -36,27 +36,29 @@ def quick_run(common, name, folder, *, here=False):
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8")), printed
 
 
-def measures_once(search):
-    """Return a search for a setting that measures one, and takes each other for worse by one.
+def measures_once(search, *, place=0, worse=1):
+    """Return a search for a setting that measures one, and takes each other for worse.
 
     Its trials are trainings by the same code, so the first tells whether they work. What a search
     makes of its trials is for its own tests.
 
     Args:
-        search: a function of a function, which gives the error of a setting, and of further things.
+        search: a function of a function, which measures a setting, and of further things.
+        place: int, which of the search's arguments measures.
+        worse: int, 1 if what is measured is an error, -1 if it is a score.
     """
 
     @functools.wraps(search)
-    def searched(measure, *args, **kwargs):
-        errors = {}
+    def searched(*args, **kwargs):
+        found = {}
 
-        def error(setting):
-            if not errors:
-                errors[setting] = measure(setting)
-            (measured,) = errors.values()
-            return errors.get(setting, abs(measured) + 1)
+        def once(setting):
+            if not found:
+                found[repr(setting)] = args[place](setting)
+            (measured,) = found.values()
+            return found.get(repr(setting), measured + worse * (abs(measured) + 1))
 
-        return search(error, *args, **kwargs)
+        return search(*args[:place], once, *args[place + 1 :], **kwargs)
 
     return searched
 

@@ -23,31 +23,35 @@ from studies import (
     denoising_samples,
     denoising_unet,
     greedy,
+    sparse,
     tied,
     variational,
 )
 from tests.quick_run import measures_once, quick_run
 
 NAMES = sorted(path.stem for path in common.STUDIES.glob("[a-z]*.py") if path.stem != "common")
-# Whose function `tune` trains once for every setting that it tries.
-TUNED = (
-    convolutional,
-    convolutional_parts,
-    convolutional_rivals,
-    convolutional_tuned,
-    denoising,
-    denoising_copies,
-    denoising_samples,
-    denoising_unet,
-    variational,
-)
+# Searches that train, or fit a classifier, once for every setting that they try.
+SEARCHES = {
+    (convolutional, "tune"): {},
+    (convolutional_parts, "tune"): {},
+    (convolutional_rivals, "tune"): {},
+    (convolutional_tuned, "tune"): {},
+    (convolutional_tuned, "climb"): {},
+    (denoising, "tune"): {},
+    (denoising_copies, "tune"): {},
+    (denoising_samples, "tune"): {},
+    (denoising_unet, "tune"): {},
+    (sparse, "tuned_rate"): {"place": 1},
+    (sparse, "climb"): {"worse": -1},
+    (variational, "tune"): {},
+}
 RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_run_writes_only_where_it_is_told(name, tmp_path, monkeypatch):
-    for module in TUNED:
-        monkeypatch.setattr(module, "tune", measures_once(module.tune))
+    for (module, search), options in SEARCHES.items():
+        monkeypatch.setattr(module, search, measures_once(getattr(module, search), **options))
     result, _ = quick_run(common, name, tmp_path, here=name != "linear")
     assert result["quick"] is True
     assert result["rows"]
@@ -199,9 +203,22 @@ def test_a_quick_run_measures_one_setting_of_a_search():
 
     best, tried = measures_once(denoising.tune)(error, 1.0, most=8)
     assert measured == [best]
-    assert sorted(tried.values()) == [0.25, 1.25, 1.25, 1.25]
+    assert sorted(tried.values()) == [0.25, 1.5, 1.5, 1.5]
     with pytest.raises(ZeroDivisionError):
         measures_once(denoising.tune)(lambda setting: 1 / 0, 1.0)
+
+
+def test_a_quick_run_measures_one_setting_of_a_search_for_a_score_or_with_another_order():
+    measured = []
+
+    def score(setting):
+        measured.append(setting)
+        return -0.25
+
+    best = measures_once(sparse.climb, worse=-1)(score, 1.0, 3)
+    rate, tried = measures_once(sparse.tuned_rate, place=1)(1.0, score)
+    assert measured == [best, rate]
+    assert sorted(tried.values()) == [-0.25, 1.0, 1.0, 1.0]
 
 
 def test_quick_never_goes_to_the_results():
