@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup, Comment
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from tools.chapters import ROOT, chapters
@@ -490,6 +491,8 @@ def find_out(view):
     found = folds.count()
     for _ in range(found):
         folds.first.click()
+    veils = view.locator(".veil", has_text="What did you find?")
+    expect(veils).to_have_count(0, timeout=120_000)  # a browser says a moment later what is open
     return found
 
 
