@@ -10,6 +10,7 @@ import json
 import os
 
 import pytest
+import tensorflow as tf
 
 from helpers import read_result, training_flops
 from studies import (
@@ -48,6 +49,15 @@ SEARCHES = {
 RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 
+@pytest.fixture
+def step_by_step():
+    """Train without graphs: to trace one takes longer than the few steps of a quick run."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_run_writes_only_where_it_is_told(name, tmp_path, monkeypatch):
     for (module, search), options in SEARCHES.items():
