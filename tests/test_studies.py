@@ -46,20 +46,21 @@ SEARCHES = {
     (sparse, "climb"): {"worse": -1},
     (variational, "tune"): {},
 }
+MANY_STEPS = ("dead_units", "denoising", "generative", "stacked", "tied")  # in a quick run
 RUN_FACTS = ("quick", "seconds", "machine", "versions", "definition", "rows")
 
 
 @pytest.fixture
-def step_by_step():
-    """Train without graphs: to trace one takes longer than the few steps of a quick run."""
-    tf.config.run_functions_eagerly(True)
-    yield
+def name_of_study(request):
+    """Return the name; train without graphs, unless there are steps enough to pay for tracing one."""
+    tf.config.run_functions_eagerly(request.param not in MANY_STEPS)
+    yield request.param
     tf.config.run_functions_eagerly(False)
 
 
-@pytest.mark.usefixtures("step_by_step")
-@pytest.mark.parametrize("name", NAMES)
-def test_quick_run_writes_only_where_it_is_told(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name_of_study", NAMES, indirect=True)
+def test_quick_run_writes_only_where_it_is_told(name_of_study, tmp_path, monkeypatch):
+    name = name_of_study
     for (module, search), options in SEARCHES.items():
         monkeypatch.setattr(module, search, measures_once(getattr(module, search), **options))
     result, _ = quick_run(common, name, tmp_path, here=name != "linear")
