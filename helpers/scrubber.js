@@ -66,8 +66,8 @@ function noiseScrubber(root, data) {
   };
   for (const [x, y] of pairs(data.points)) svgElement("circle", plane, { class: "ns-data", cx: x, cy: -y, r: 0.015 });
   const arrows = [];
-  for (let x = -1.8; x < 1.9; x += 0.3)
-    for (let y = -1.8; y < 1.9; y += 0.3)
+  for (let x = -1.8; x < 1.9; x += 0.45)
+    for (let y = -1.8; y < 1.9; y += 0.45)
       arrows.push({ x, y, path: svgElement("path", plane, { class: "ns-arrow" }) });
   const walkers = pairs(data.starts).map(() => svgElement("circle", plane, { class: "ns-walker", r: 0.035 }));
   // Where each walker is at every level of the slider: small steps in between, the last to the answer.
