@@ -1,8 +1,8 @@
-"""A shorter memory for squared gradients: two opponents of `convolutional_tuned` at an inner optimum.
+"""Two opponents of `convolutional_tuned` with more to choose from.
 
 For `chapters/convolutional-autoencoder`. There, the β₂ of Adam on the convolutional network, and that
-of the AdamW inside Keras' Muon, ended at the least that was tried. Here both go on from there, with
-smaller ones to choose from.
+of the AdamW inside Keras' Muon, ended at the least that was tried, and Keras' Muon had no warm-up.
+Here both go on from there, with smaller memories, and Keras' Muon with a warm-up as well.
 
 Run it with `python -m studies.convolutional_memory`, or `--quick`.
 """
@@ -16,15 +16,16 @@ KEPT = ("channels", "batch", "few", "first_rate", "tuning_seeds", "tuning_seed",
 MEMORIES = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
 
 
-def shorter(kind, **start):
-    """Return an arm's grid with the smaller β₂, and where its climb starts."""
-    grid = convolutional_tuned.DEFINITION[kind]["grid"] | {"beta_2": MEMORIES}
+def wider(kind, **start):
+    """Return an arm's grid with a warm-up and the smaller β₂, and where its climb starts."""
+    warmup = convolutional_tuned.DEFINITION["adam"]["grid"]["warmup"]
+    grid = convolutional_tuned.DEFINITION[kind]["grid"] | {"warmup": warmup, "beta_2": MEMORIES}
     return {"grid": grid, "start": start}
 
 
 DEFINITION = {key: convolutional_tuned.DEFINITION[key] for key in KEPT} | {
-    "adam": shorter("adam", rate=0.016, warmup=60, beta_2=0.9),
-    "keras": shorter("keras", rate=0.064, ratio=0.0625, beta_2=0.9),
+    "adam": wider("adam", rate=0.016, warmup=60, beta_2=0.9),
+    "keras": wider("keras", rate=0.064, ratio=0.0625, warmup=0, beta_2=0.9),
     "borrowed": code_hash(
         {},
         *code_reached(BORROWED, [STUDIES / "convolutional_tuned.py", STUDIES / "convolutional.py"]),

@@ -476,7 +476,7 @@ MUTANTS = {
         "a random id": lambda notebook: notebook.cells[4].update(id="0a1b2c3d"),
         "language version": lambda notebook: notebook.metadata.language_info.update(version="3.11"),
     },
-    "size": {"huge": store(2, stream("x" * 1_500_000))},
+    "size": {"huge": store(2, stream("x" * 1_650_000))},
 }
 
 
