@@ -58,9 +58,10 @@ worksheets: $(STAMP)  ## write the chapters with checks in place of solutions in
 slides: book  ## write a deck of slides for each chapter into _build/slides
 	$(BIN)/python -m tools.slides
 
-bench: $(STAMP)  ## time the training and the chapters on an idle machine (half an hour)
+bench: $(STAMP)  ## time the training and the chapters and the check on an idle machine (an hour)
 	$(BIN)/python -m benchmarks.time_to_quality
 	$(BIN)/python -m benchmarks.chapters
+	$(BIN)/python -m benchmarks.check
 
 lighthouse: book  ## measure the built pages on a simulated phone (needs Node.js and Chromium)
 	$(BIN)/python -m tools.lighthouse

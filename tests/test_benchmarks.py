@@ -8,16 +8,18 @@ import importlib.util
 import json
 import os
 import statistics
+import subprocess
+import sys
 
 import pytest
 
-from benchmarks import chapters, common, stale, time_to_quality
+from benchmarks import chapters, check, common, stale, time_to_quality
 from helpers import read_result
 from studies.common import read
 from tests.quick_run import quick_run
 from tools.chapters import book
 
-MODULES = {"time_to_quality": time_to_quality, "chapters": chapters}
+MODULES = {"time_to_quality": time_to_quality, "chapters": chapters, "check": check}
 
 
 def measured_result(name):
@@ -48,6 +50,23 @@ def test_quick_run_of_chapters(tmp_path):
     assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0
     assert all(0 < cell["silent"] <= cell["seconds"] + 0.01 for cell in chapter["cells"])
     assert {row["kind"] for row in result["scaling"]} == {"images", "width"}
+
+
+def test_quick_run_of_check(tmp_path):
+    result, printed = quick_run(common, "check", tmp_path)
+    now, ours = result["check"], "tests.test_rooms"
+    assert result["base"] is None
+    assert set(now["files"]) == {ours}
+    assert now["tests"] == now["files"][ours]["tests"] > 0
+    assert 0 < now["busy"] <= 1.05
+    assert now["seconds"] >= now["files"][ours]["seconds"] - 1 > -1
+    assert ours in printed
+
+
+def test_a_red_check_is_not_timed(tmp_path):
+    command = [sys.executable, "-m", "pytest", "-n", "0", "no_such_file.py"]
+    with pytest.raises(subprocess.CalledProcessError):
+        check.time_check(common.ROOT, check.QUICK | {"command": command})
 
 
 def test_a_stale_measurement_is_named_and_only_that(tmp_path, capsys):
