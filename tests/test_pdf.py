@@ -64,6 +64,13 @@ def test_the_book_has_every_chapter():
     assert all(list(ROOT.glob(f"chapters/{slug}.*")) for slug in slugs)
 
 
+@pytest.mark.parametrize("slug", [slug for _, slug in pdf.book_pages()])
+def test_links_on_paper_lead_to_the_web_or_into_the_file(slug):
+    article = pdf.prepare(pdf.parse(slug), slug, [name for _, name in pdf.book_pages()])
+    addresses = [link["href"] for link in article.select("a[href]")]
+    assert [a for a in addresses if not a.startswith(("https://", "#"))] == []
+
+
 def test_a_picture_with_a_palette_looks_the_same():
     picture = Image.new("RGBA", (60, 40))  # transparent
     ImageDraw.Draw(picture).rectangle((10, 10, 30, 30), fill=(53, 119, 197, 255))

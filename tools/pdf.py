@@ -27,7 +27,7 @@ PDF = HTML / "autoencoders-measured.pdf"
 CLOSING = {"What can go wrong", "Take-aways", "Quiz", "Exercises", "Further reading"}
 SOLUTION = re.compile(r"Solution (\d+)$")
 # What serves readers on a screen.
-SCREEN = "nav, script, template, noscript, .headerlink, .copybtn, .title-picture"
+SCREEN = "nav, script, template, noscript, .headerlink, .copybtn, .title-picture, a[download]"
 FIRST = "intro"  # what the title page shows is there
 MOST_BYTES = 15e6
 PLAIN = ".highlight :is(.n, .nn, .o, .p, .w)"  # what has no colour of its own in code
