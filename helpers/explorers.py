@@ -131,7 +131,7 @@ def latent_explorer(
         picture=mosaic(to_bytes(decoded), GRID_SIDE),
         alt=f"{title}: a grid of {GRID_SIDE} by {GRID_SIDE} images, decoded from codes at regular "
         f"steps: left to right along {horizontal}, bottom to top along {vertical}.",
-        text=f"Images decoded at regular steps along {horizontal} (left to right) and {vertical} "
+        text=f"{title}: images decoded at regular steps along {horizontal} (left to right) and {vertical} "
         "(bottom to top). With scripts switched on, this is a map on which you choose the code.",
         most_bytes=MOST_BYTES,
     )

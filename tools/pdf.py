@@ -30,6 +30,7 @@ SOLUTION = re.compile(r"Solution (\d+)$")
 SCREEN = "nav, script, template, noscript, .headerlink, .copybtn, .title-picture, a[download]"
 FIRST = "intro"  # what the title page shows is there
 MOST_BYTES = 15e6
+TALL = 0.75  # from this height over width on, a figure gets more room
 PLAIN = ".highlight :is(.n, .nn, .o, .p, .w)"  # what has no colour of its own in code
 
 
@@ -55,6 +56,8 @@ def prepare(soup, slug, slugs):
         part.decompose()
     for image in article.select("img"):
         image["loading"] = "eager"
+        if float(image.get("height", 0)) > TALL * float(image.get("width", 1)):
+            image["class"] = [*image.get("class", []), "tall"]
     move_solutions(soup, article, slug)
     for folded in article.select("details.hide"):
         folded.decompose()
@@ -106,7 +109,7 @@ def move_solutions(soup, article, slug):
             continue
         cell = summary.find_parent("div", class_="cell")
         link = soup.new_tag("a", href=f"#solution-{found[1]}", string=found[0])
-        cell.insert_before(line := soup.new_tag("p"))
+        cell.insert_before(line := soup.new_tag("p", attrs={"class": "to-solution"}))
         line.append(link)
         place = soup.new_tag("section", id=f"solution-{found[1]}")
         summary.parent.unwrap()
