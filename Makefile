@@ -27,12 +27,11 @@ book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@echo "Open _build/html/index.html, or run 'make serve'."
 
-# Three workers for two cores, because a training, a browser or a start of a kernel leaves one of them idle;
-# conftest.py puts the longest first.
+# Two workers, because one training keeps less than two cores busy; conftest.py puts the longest first.
 test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages (half: PART=chapters or tests)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PART)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PART)
 
 check: $(STAMP)  ## after a change of prose: form, rules and page (one: make check CHAPTER=tied-weights)
 	@$(BIN)/python -m output_check.check $(CHAPTER)
