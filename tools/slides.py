@@ -14,7 +14,7 @@ from tools.chapters import ROOT, chapters
 from tools.serve import HTML
 
 FOLDER = ROOT / "_build" / "slides"
-MOST_CLAIMS = 6  # on a slide
+MOST = {"figure": 3, "claims": 6, "take-aways": 6}  # claims, or take-aways, on a slide of this kind
 PARTS = ".callout-predict, figure, .cell_output .line, .cell_output .row, #take-aways li"
 TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".webp": "image/webp"}
 
@@ -41,7 +41,7 @@ def deck(slug):
         # Claims stand with the figure that they follow, take-aways with each other.
         joins = kind == "claims" and last["kind"] in ("figure", "claims")
         joins = joins or kind == last["kind"] == "take-aways"
-        if joins and last["heading"] == heading and len(last["parts"]) <= MOST_CLAIMS:
+        if joins and last["heading"] == heading and len(last["parts"]) <= MOST[last["kind"]]:
             last["parts"].append(content)
             continue
         if kind == "look":
