@@ -30,6 +30,7 @@ SOLUTION = re.compile(r"Solution (\d+)$")
 SCREEN = "nav, script, template, noscript, .headerlink, .copybtn, .title-picture, a[download]"
 FIRST = "intro"  # what the title page shows is there
 MOST_BYTES = 15e6
+SHORT = 8  # lines of code or output that stay together
 TALL = 0.75  # from this height over width on, a figure gets more room
 PLAIN = ".highlight :is(.n, .nn, .o, .p, .w)"  # what has no colour of its own in code
 
@@ -58,6 +59,9 @@ def prepare(soup, slug, slugs):
         image["loading"] = "eager"
         if float(image.get("height", 0)) > TALL * float(image.get("width", 1)):
             image["class"] = [*image.get("class", []), "tall"]
+    for box in article.select("div.highlight"):
+        if box.get_text().strip().count("\n") < SHORT:
+            box["class"] = [*box.get("class", []), "short"]
     move_solutions(soup, article, slug)
     for folded in article.select("details.hide"):
         folded.decompose()
