@@ -66,8 +66,9 @@ def time_check(folder, definition):
         definition: dict, `DEFINITION` or `QUICK`.
 
     Returns:
-        A dict: the `seconds` of the command, how many `tests` it ran, how `busy` it kept the
-        cores (from 0 to 1; the time of a process that nobody has waited for is lost), and by file of tests how many and how long.
+        A dict: the `seconds` of the command, how many `tests` it ran, how `busy` it kept the cores
+        (from 0 to 1; the time of a process that nobody has waited for is lost), and for each of its
+        `files` how many tests and how many seconds.
 
     Raises:
         subprocess.CalledProcessError: the check is red, so its time says nothing.
