@@ -27,7 +27,12 @@ book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@echo "Open _build/html/index.html, or run 'make serve'."
 
-# Two workers, because one training keeps less than two cores busy; conftest.py puts the longest first.
+# Two workers for two cores, and one thread for each: threads that wait for one another only take time
+# from the other worker. conftest.py puts the longest files first.
+test: export OMP_NUM_THREADS := 1
+test: export OPENBLAS_NUM_THREADS := 1
+test: export TF_NUM_INTRAOP_THREADS := 1
+test: export TF_NUM_INTEROP_THREADS := 1
 test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages (half: PART=chapters or tests)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

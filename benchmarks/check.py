@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from benchmarks.common import ROOT, arguments, machine, write_result
+import psutil
+
+from benchmarks.common import ROOT, arguments, write_result
 from tools.chapters import chapters
 
 NAME = "check"
@@ -66,9 +68,9 @@ def time_check(folder, definition):
         definition: dict, `DEFINITION` or `QUICK`.
 
     Returns:
-        A dict: the `seconds` of the command, how many `tests` it ran, how `busy` it kept the cores
-        (from 0 to 1; the time of a process that nobody has waited for is lost), and for each of its
-        `files` how many tests and how many seconds.
+        A dict: the `seconds` of the command, how many `tests` it ran, how `busy` the machine's cores
+        were (from 0 to 1, with whatever else the machine did), and for each of its `files` how many
+        tests and how many seconds.
 
     Raises:
         subprocess.CalledProcessError: the check is red, so its time says nothing.
@@ -79,18 +81,24 @@ def time_check(folder, definition):
     with tempfile.TemporaryDirectory() as other:
         report = Path(other, "report.xml")
         environment["PYTEST_ADDOPTS"] = f"--junitxml={report}"
-        start, before = time.perf_counter(), os.times()
+        start, before = time.perf_counter(), psutil.cpu_times()
         subprocess.run(definition["command"], cwd=folder, env=environment, check=True)
-        seconds, after = time.perf_counter() - start, os.times()
+        seconds, after = time.perf_counter() - start, psutil.cpu_times()
         files = seconds_by_file(report)
-    spent = after.children_user + after.children_system
-    spent -= before.children_user + before.children_system
     return {
         "seconds": round(seconds),
         "tests": sum(file["tests"] for file in files.values()),
-        "busy": round(spent / seconds / machine()["cores_used"], 3),
+        "busy": round(busy(before, after), 3),
         "files": files,
     }
+
+
+def busy(before, after):
+    """Return the share of the cores' time that was not idle between two looks at their times."""
+    # A guest's time is in `user`, too.
+    names = [name for name in after._fields if not name.startswith("guest")]
+    spent = {name: getattr(after, name) - getattr(before, name) for name in names}
+    return 1 - (spent["idle"] + spent.get("iowait", 0)) / sum(spent.values())
 
 
 def seconds_by_file(report):

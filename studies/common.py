@@ -17,6 +17,8 @@ import platform
 import tempfile
 from pathlib import Path
 
+from helpers.data import find_files
+
 STUDIES = Path(__file__).parent
 ROOT = STUDIES.parent
 # The helpers that decide no study's numbers: the images are what their SHA-256 says (see data.py).
@@ -46,6 +48,13 @@ def arguments(description, argv=None):
         options.out = Path(tempfile.mkdtemp(prefix="study-")) if options.quick else RESULTS
     elif options.quick and options.out.resolve() == RESULTS.resolve():
         parser.error("a quick run never writes to studies/results")
+    if not options.quick:  # which may use the digits; a result may not
+        try:
+            find_files()
+        except ConnectionError as problem:
+            parser.error(
+                f"a study needs the images, and {problem}: set FASHION_MNIST_DIR to a folder with its files"
+            )
     return options
 
 

@@ -51,14 +51,14 @@ DEFINITION = {
 QUICK = DEFINITION | {
     "channels": [2, 3, 4],
     "few_channels": [1, 2, 3],
-    "few": 300,
+    "few": 96,
     "codes": [2],
     "ratios": [1],
     "little": {"100": 1},
     "more_passes": 2,
     "most_rates": 3,
     "seeds": [0],
-    "images": 600,
+    "images": 160,
 }
 
 

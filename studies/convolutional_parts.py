@@ -43,13 +43,13 @@ DEFINITION = {
 }
 QUICK = DEFINITION | {
     "channels": [2, 3, 4],
-    "few": 200,
+    "few": 96,
     "row_of_shifts": 2,
     "noisy_images": 50,
     "noisy_passes": 1,
     "most_rates": 3,
     "seeds": [0],
-    "images": 500,
+    "images": 160,
 }
 
 

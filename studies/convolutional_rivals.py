@@ -43,7 +43,7 @@ DEFINITION = {
 }
 QUICK = DEFINITION | {
     "channels": [2, 3, 4],
-    "few": 200,
+    "few": 96,
     "shapes": [[[6, 4], 1]],
     "codes": [2],
     "usual": 5,
@@ -54,7 +54,7 @@ QUICK = DEFINITION | {
     "noisy_passes": 1,
     "most_rates": 3,
     "seeds": [0],
-    "images": 500,
+    "images": 160,
 }
 
 

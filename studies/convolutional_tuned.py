@@ -93,7 +93,7 @@ QUICK = DEFINITION | {
     "most_rates": 1,
     "tuning_seeds": [9],
     "seeds": [0],
-    "images": 500,
+    "images": 160,
 }
 
 

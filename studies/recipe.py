@@ -45,7 +45,7 @@ QUICK = DEFINITION | {
     "epochs": 1,
     "most_rates": 3,
     "seeds": [42],
-    "images": 1280,
+    "images": 320,
 }
 
 

@@ -58,7 +58,7 @@ QUICK = DEFINITION | {
     "kl": DEFINITION["kl"] | {"epochs": 1, "arms": [["sum", 1, 0.1]]},
     "probe": {"labels": [100], "draws": 1, "tuning_draws": [9]},
     "seeds": [0, 1],
-    "images": 1000,
+    "images": 300,
 }
 
 

@@ -1,8 +1,19 @@
 """What the tests share: the browser, pages to show, a line on the Colab runtime in the summary."""
 
+import gc
+
 import pytest
 
 from tools.browser import CHROMIUM, MISSING, start_browser
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported():
+    """Keep what is imported by now: Keras looks through all for garbage, model after model."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ No test here depends on a clock: what is compared was measured once and committe
 has changed since is for `python -m benchmarks.stale` to say, once a week.
 """
 
+import collections
 import importlib.util
 import json
 import os
@@ -61,6 +62,12 @@ def test_quick_run_of_check(tmp_path):
     assert 0 < now["busy"] <= 1.05
     assert now["seconds"] >= now["files"][ours]["seconds"] - 1 > -1
     assert ours in printed
+
+
+def test_busy_is_what_was_not_idle():
+    times = collections.namedtuple("times", "user system idle iowait guest")
+    before, after = times(10, 5, 80, 1, 4), times(70, 35, 89, 2, 34)
+    assert check.busy(before, after) == pytest.approx(0.9)
 
 
 def test_a_red_check_is_not_timed(tmp_path):

@@ -197,7 +197,8 @@ def test_hash_leaves_alone_a_new_file_that_imports_the_same(study, tmp_path):
     assert study(**how) == plain
 
 
-def test_hash_belongs_to_the_code_that_ran(study, tmp_path):
+def test_hash_belongs_to_the_code_that_ran(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "find_files", dict)
     study()
     common.arguments("", ["--out", str(tmp_path)])
     before = common.definition_hash("x", {"seeds": [0]})
@@ -232,7 +233,20 @@ def test_a_quick_run_measures_one_setting_of_a_search_for_a_score_or_with_anothe
     assert sorted(tried.values()) == [-0.25, 1.0, 1.0, 1.0]
 
 
-def test_quick_never_goes_to_the_results():
+def no_images(*names):
+    raise ConnectionError("no host has delivered them")
+
+
+def test_a_study_without_images_stops_before_it_begins(monkeypatch, capsys):
+    monkeypatch.setattr(common, "find_files", no_images)
+    with pytest.raises(SystemExit):
+        common.arguments("", [])
+    assert "needs the images, and no host has delivered them" in capsys.readouterr().err
+    assert common.arguments("", ["--quick"]).quick
+
+
+def test_quick_never_goes_to_the_results(monkeypatch):
+    monkeypatch.setattr(common, "find_files", dict)
     assert common.arguments("", ["--quick"]).out.resolve() != common.RESULTS.resolve()
     assert common.arguments("", []).out == common.RESULTS
     with pytest.raises(SystemExit):
