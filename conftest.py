@@ -3,7 +3,7 @@
 And puts the longest files first.
 """
 
-pytest_plugins = ["output_check.plugin"]
+pytest_plugins = ["output_check.plugin", "output_check.remember"]
 
 LONGEST = (
     "tests/test_studies.py",

@@ -1,9 +1,10 @@
-"""Remember which chapters were green, so that a second run on the same machine need not repeat them.
+"""Remember what was green, so that a second run on the same machine need not repeat it.
 
-A chapter is told by a fingerprint of all that decides its outputs and their check. Under `CI`
-nothing is remembered; `pytest --cache-clear` forgets.
+A chapter, or a test that says what it depends on, is told by a fingerprint of all that decides
+whether it is green. Under `CI` nothing is remembered; `pytest --cache-clear` forgets.
 """
 
+import functools
 import hashlib
 import os
 import platform
@@ -12,7 +13,18 @@ from pathlib import Path
 from output_check.spreads import path_of
 
 # What of the environment decides how a chapter rounds, and where its images are.
-VARIABLES = ("OMP_", "OPENBLAS_", "MKL_", "TF_", "ONEDNN_", "NPY_", "KERAS_", "CUDA_", "FASHION_")
+VARIABLES = (
+    "OMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "TF_",
+    "ONEDNN_",
+    "NPY_",
+    "KERAS_",
+    "CUDA_",
+    "FASHION_",
+    "CHROMIUM",
+)
 
 
 def processor():
@@ -38,28 +50,41 @@ def files_of(chapter):
     )
 
 
-def fingerprint(chapter):
-    """Return the SHA-256 of what decides whether the chapter in the file `chapter` is green."""
+def fingerprint(root, paths, *facts):
+    """Return the SHA-256 of some files below a folder, of further facts, and of the environment."""
     variables = sorted(item for item in os.environ.items() if item[0].startswith(VARIABLES))
-    digest = hashlib.sha256(repr([platform.python_version(), processor(), variables]).encode())
-    for path in files_of(chapter):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(chapter.parents[1])} {content}\n".encode())
+    known = [platform.python_version(), processor(), variables, *facts]
+    digest = hashlib.sha256(repr(known).encode())
+    for path in paths:
+        digest.update(
+            f"{path.relative_to(root)} {content(path, path.stat().st_mtime_ns)}\n".encode()
+        )
     return digest.hexdigest()
 
 
+@functools.cache
+def content(path, _changed):
+    """Return the SHA-256 of a file, which is read again when it has changed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def fingerprint_of(chapter):
+    """Return the SHA-256 of what decides whether the chapter in the file `chapter` is green."""
+    return fingerprint(chapter.parents[1], files_of(chapter))
+
+
 class Green:
-    """The fingerprints of green chapters, in pytest's cache."""
+    """The fingerprints of what was green, in pytest's cache."""
 
     def __init__(self, config):
         remembers = not os.environ.get("CI") and hasattr(config, "cache")
-        self._folder = config.cache.mkdir("green-chapters") if remembers else None
+        self._folder = config.cache.mkdir("green") if remembers else None
 
-    def knows(self, chapter):
-        """Say whether the chapter was green, with all that it depends on as it is now."""
-        return self._folder is not None and (self._folder / fingerprint(chapter)).exists()
+    def knows(self, known):
+        """Say whether what has this fingerprint was green."""
+        return self._folder is not None and (self._folder / known).exists()
 
-    def remember(self, chapter):
-        """Note that the chapter is green."""
+    def remember(self, known):
+        """Note that what has this fingerprint is green."""
         if self._folder is not None:
-            (self._folder / fingerprint(chapter)).touch()
+            (self._folder / known).touch()

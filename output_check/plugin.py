@@ -12,7 +12,7 @@ from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from output_check.compare import compare_cell, find_flaws
-from output_check.green import Green
+from output_check.green import Green, fingerprint_of
 from output_check.spreads import find_spread_flaws, moves_of, path_of, read
 from tools.chapters import chapters
 from tools.kernel import CELL_TIMEOUT, REPLY_TIMEOUT, start_kernel
@@ -115,7 +115,7 @@ class Chapter(IPyNbFile):
         self.nb = nbformat.read(self.path, as_version=4)
         self.spreads = read(path_of(self.path))
         self.items = [Stored.from_parent(self, name="stored form")]
-        if self.config.stash[GREEN].knows(self.path):
+        if self.config.stash[GREEN].knows(fingerprint_of(self.path)):
             self.config.stash[SPARED].append(self.path.stem)
             return self.items
         for number, cell in enumerate(code_cells(self.nb), start=1):
@@ -131,7 +131,7 @@ class Chapter(IPyNbFile):
         if self.kernel:
             self.kernel.stop()
             if self.passed == len(self.items) - 1:
-                self.config.stash[GREEN].remember(self.path)
+                self.config.stash[GREEN].remember(fingerprint_of(self.path))
 
     def advice(self):
         """Say how to store new outputs."""

@@ -34,6 +34,11 @@ def make_runtime(base, tmp_path):
     return lambda address: colab.runtime(base, tmp_path, address)
 
 
+@pytest.mark.depends_on(
+    "chapters/{slug}.ipynb",
+    *("helpers/*", "studies/results/*", "benchmarks/results/*"),
+    *("pyproject.toml", "tests/colab*", "tools/*.py"),
+)
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_chapter_runs_on_colab(slug, make_runtime, tmp_path, record_property):
     runtime = make_runtime(colab.release(tmp_path))

@@ -14,6 +14,9 @@ from helpers.explorer_parts import ACTIVATIONS
 from tests.gestures import pixels_of, swipe
 from tests.sample_explorers import CLASSES, make_codes, make_decoder, make_images, sample
 
+pytestmark = pytest.mark.depends_on(
+    "helpers/*", "tests/gestures.py", "tests/sample_explorers.py", "tools/browser.py"
+)
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 

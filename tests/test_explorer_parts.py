@@ -12,7 +12,10 @@ from tests.sample_explorers import MAKERS, sample
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 DARK, LIGHT = "rgb(0, 0, 0)", "rgb(255, 255, 255)"
 
-pytestmark = pytest.mark.parametrize("name", MAKERS)
+pytestmark = [
+    pytest.mark.parametrize("name", MAKERS),
+    pytest.mark.depends_on("helpers/*", "tests/sample_explorers.py", "tools/browser.py"),
+]
 
 
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "390"])

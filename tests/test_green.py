@@ -1,4 +1,4 @@
-"""A green chapter is run again exactly if something that decides its outputs has changed."""
+"""What was green is run again exactly if something that decides about it has changed."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 
-from output_check.green import files_of, fingerprint
+from output_check.green import files_of, fingerprint_of
 from output_check.spreads import measure, path_of, write
 from tools.chapters import ROOT, chapters
 from tools.run import run
@@ -79,13 +79,13 @@ def test_a_fingerprint_holds_what_decides(tmp_path, file, monkeypatch):
     for path in (chapter, changed):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('read_result(\\"stacked\\")')
-    before = fingerprint(chapter)
-    assert fingerprint(chapter) == before
+    before = fingerprint_of(chapter)
+    assert fingerprint_of(chapter) == before
     changed.write_text("# read_result(\\'stacked\\')")
-    assert fingerprint(chapter) != before
-    before = fingerprint(chapter)
+    assert fingerprint_of(chapter) != before
+    before = fingerprint_of(chapter)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert fingerprint(chapter) != before
+    assert fingerprint_of(chapter) != before
 
 
 def results_of(chapter):
@@ -97,3 +97,60 @@ def test_a_fingerprint_holds_the_results_that_a_chapter_reads_and_no_others():
         text = chapter.read_text(encoding="utf-8")
         assert set(re.findall(r'read_result\(\\"(\w+)\\"\)', text)) <= results_of(chapter)
     assert len({frozenset(results_of(chapter)) for chapter in chapters()}) > 1
+
+
+TEST = """
+import pathlib
+import pytest
+
+@pytest.mark.depends_on("tests/{name}.txt")
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_reads(name):
+    assert pathlib.Path(__file__).with_name(f"{name}.txt").read_text() == "good"
+
+@pytest.mark.depends_on("tests/a.txt")
+def test_fails_afterwards(broken):
+    pass
+
+@pytest.fixture
+def broken():
+    yield
+    raise ValueError
+"""
+
+
+def test_a_green_test_is_not_run_again_until_a_file_changes_that_it_depends_on(tmp_path):
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    (folder / "test_it.py").write_text(TEST)
+    (tmp_path / "_toc.yml").write_text("root: index\n")
+    for name in "ab":
+        (folder / f"{name}.txt").write_text("good")
+
+    def outcome(**environment):
+        command = "-m pytest -rs -W ignore -p output_check.plugin -p output_check.remember tests"
+        known = {name: value for name, value in os.environ.items() if name != "CI"}
+        done = subprocess.run(
+            [sys.executable, *command.split()],
+            cwd=tmp_path,
+            env=known | {"PYTHONPATH": str(ROOT)} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        counts = {
+            kind: int(number)
+            for number, kind in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])
+        }
+        return *(counts.get(kind, 0) for kind in ("passed", "failed", "skipped")), done.stdout
+
+    assert outcome()[:3] == (3, 0, 0), "with one error, after the test"
+    *counts, report = outcome()
+    assert counts == [1, 0, 2]
+    assert "was green on this machine with the same files" in report
+    assert outcome(CI="true")[:3] == (3, 0, 0)
+    (folder / "b.txt").write_text("bad")
+    assert outcome()[:3] == (1, 1, 1)
+    assert outcome()[:3] == (1, 1, 1), "what was red is run again"
+    (folder / "b.txt").unlink()
+    assert "depends on no file: tests/b.txt" in outcome()[3]

@@ -11,6 +11,8 @@ from keras import layers
 from helpers.layers import DenseTranspose, Sample, TopK
 from helpers.training import fit
 
+pytestmark = pytest.mark.depends_on("helpers/*")
+
 SIZES = (12, 6, 3)
 FORMS = ("flat sequential", "flat functional", "nested sequential", "nested functional")
 # Two kernels shared by both halves, two biases of the encoder, two of the decoder.

@@ -28,6 +28,13 @@ PAGES = sorted(
     if "_static" not in path.parts and path.name != "index.html"
 )
 TEXTS = [page for page in PAGES if page.startswith("chapters/")]
+# What a test of one page depends on; what the page alone uses of `parts` and `_images` is named by its
+# content.
+ALONE = pytest.mark.depends_on(
+    "_build/html/{page}",
+    *(f"_build/html/_static/{files}" for files in ("*", "styles/*", "scripts/*")),
+    *("tools/browser.py", "tools/serve.py"),
+)
 WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
@@ -419,6 +426,7 @@ def violations(view, where="html", *, form=True, colour=True):
     ]
 
 
+@ALONE
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_page(visit, page, theme):
@@ -439,6 +447,7 @@ def test_page(visit, page, theme):
         assert violations(view, colour=False) == []
 
 
+@ALONE
 @pytest.mark.parametrize("page", [page for page in TEXTS if soup(page).select(".explorer")])
 def test_an_explorer_comes_when_a_reader_comes_near(visit, page):
     view = visit(page, width="narrow")
@@ -508,6 +517,7 @@ def find_out(view):
     return found
 
 
+@ALONE
 @pytest.mark.parametrize("page", ASKING)
 def test_a_reader_guesses_then_looks(guess, page):
     """Every question in turn: veiled, chosen, shown beside the measurement, kept, and asked again."""
@@ -569,6 +579,7 @@ def test_the_keyboard_guesses_and_the_veil_leads_to_the_question(guess, page):
     assert question.get_by_role("status").count() == 1, "a screen reader hears it"
 
 
+@ALONE
 @pytest.mark.parametrize("page", ASKING)
 def test_nothing_is_veiled_without_scripts_nor_on_paper(guess, page):
     plain = guess(page, java_script_enabled=False)
@@ -591,6 +602,7 @@ TOYS = [
 ]
 
 
+@ALONE
 @pytest.mark.parametrize("page", TOYS)
 def test_what_a_toy_shows_is_told_when_its_fold_is_opened(guess, page):
     view = guess(page)
@@ -635,6 +647,7 @@ SHARES = """() => {
 }"""
 
 
+@ALONE
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_pictures_carry_a_chapter(guess, page):
     """At 1280 pixels: a picture at once, none far from the next or from the end, and enough of them."""
@@ -832,6 +845,7 @@ def test_the_colour_mode_stays_chosen(visit):
     page.evaluate("localStorage.clear()")
 
 
+@ALONE
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_as_it_comes(visit, page, width):
@@ -889,6 +903,7 @@ STAY_CLOSED = """() => [...document.querySelectorAll('article details > summary'
 }).map(summary => summary.textContent)"""
 
 
+@ALONE
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_is_whole_without_scripts(browser, address, page):
     """Text, figures, formulas and folded answers; and no control that would need a script."""
@@ -938,6 +953,7 @@ def squeeze(text):
     return re.sub(r"[\s\u00ad\u2060\ufffe\x02-]+", "", unicodedata.normalize("NFKC", text))
 
 
+@ALONE
 @pytest.mark.parametrize("page", TEXTS)
 def test_a_page_prints_as_an_article(visit, page):
     """The PDF holds the text to its end, with answers open, and nothing of the site around it."""

@@ -15,6 +15,8 @@ from keras import layers
 from helpers import fit, strategy, training
 from helpers.training import EpochLines, Muon
 
+pytestmark = pytest.mark.depends_on("helpers/*")
+
 
 @pytest.fixture
 def x():
