@@ -670,9 +670,8 @@ def test_search_finds_the_glossary(visit):
 def test_search_shows_a_formula_once(visit):
     page = visit("search.html?q=latent")
     results = page.locator("#search-results")
-    expect(results).to_contain_text(
-        "a vector of k numbers", timeout=120_000
-    )  # page after page comes
+    # Page after page comes.
+    expect(results).to_contain_text("a vector of k numbers", timeout=120_000)
     excerpts = results.inner_text()
     assert "\\" not in excerpts, "the formula's source"
 

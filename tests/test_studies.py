@@ -59,7 +59,8 @@ def name_of_study(request):
 
 
 @pytest.mark.depends_on(
-    "studies/*.py", "helpers/*.py", "chapters/generative-models.ipynb", "tests/quick_run.py"
+    *("studies/*.py", "studies/results/*", "helpers/*.py"),
+    *("chapters/generative-models.ipynb", "tests/quick_run.py"),
 )
 @pytest.mark.parametrize("name_of_study", NAMES, indirect=True)
 def test_quick_run_writes_only_where_it_is_told(name_of_study, tmp_path, monkeypatch):
