@@ -1,16 +1,20 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
-Words are equal, and whole numbers; other numbers agree up to one unit of their last digit, and what is
-drawn up to half a per cent of its axis. What moves between environments is allowed a multiple of
-the spread that was measured for it (output_check/spreads.py), and nothing else is. Nothing is ignored:
-what cannot be compared is a flaw of the stored notebook.
+Words are equal, and whole numbers; other numbers agree up to one unit of their last digit (a setting
+such as 0.1, of which that is a large part, wholly), and what is drawn up to half a per cent of its
+axis. What moves between environments is allowed a multiple of the spread that was measured for it
+(output_check/spreads.py), and nothing else is. Nothing is ignored: what cannot be compared is a flaw
+of the stored notebook.
 """
 
 import base64
 import io
 import math
 import re
+import statistics
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 
 import numpy as np
@@ -28,10 +32,11 @@ from tools.stored import (
 from tools.text_diff import NUMBER
 
 MULTIPLE = 3  # of its measured spread that a number may move
-COARSE = 0.01  # of its size: a last digit that is worth more is not free where nothing moves
+COARSE = 0.01  # of its size: a last digit that is worth more is free only where numbers move so far
 FLOOR = 0.005  # of its size that a drawn thing may move: what no eye sees
 ROUNDING = 1e-4  # the digest keeps five digits, thumbnails three
 PIXEL_LIMIT = 3  # root mean square difference, of 255
+CHANCE = 0.25  # of a last digit: where MULTIPLE typical moves are less, such a digit stays
 NOISY = 0.1  # of its size: what moves more may not be shown
 TABLE_LINE = re.compile(r"([-=─━])\1{2,}")  # a table's lines grow and shrink with its numbers
 SKIP_MARK = re.compile(r"nbval|raises-exception|skip-execution|PYTEST_VALIDATE", re.IGNORECASE)
@@ -56,6 +61,19 @@ class Move:
     def noisy(self):
         """Whether it moved so far that a check would say nothing."""
         return self.off > self.rounding * (1 + 1e-9) and self.share > NOISY
+
+
+def output_of(place):
+    """Return the part of a place that names the output and its kind."""
+    return place.partition(")")[0]
+
+
+def group_shares(moves):
+    """Return the median share of the moves of each output, at most what may be shown at all."""
+    groups = defaultdict(list)
+    for place, move in moves.items():
+        groups[output_of(place)].append(move.share)
+    return {group: min(statistics.median(shares), NOISY) for group, shares in groups.items()}
 
 
 def read_exception(cell):
@@ -158,6 +176,12 @@ class Comparison:
     worst: float = 0.0  # the largest deviation, as a share of what is allowed
     widest: float = 0.0  # the largest allowance, as a share of its number
 
+    @cached_property
+    def typical_share(self):
+        """The median share by which numbers move, in the output of the cell where it is largest."""
+        shares = group_shares(self.spreads)
+        return max(shares.values(), default=0)
+
     def compare_all(self, stored, new):
         """Compare two lists of outputs."""
         stored, new = _merged(stored), _merged(new)
@@ -247,7 +271,9 @@ class Comparison:
             self.moves[place] = Move(off, size, rounding)
         if self.measuring:
             return
-        allowed = rounding if drawn or self.spreads or rounding < COARSE * size else 0
+        typical = MULTIPLE * self.typical_share * size
+        fine = drawn or rounding < COARSE * size
+        allowed = rounding if fine or place in self.spreads or typical > CHANCE * rounding else 0
         if place in self.spreads:
             allowed += MULTIPLE * self.spreads[place].off
             self.widest = max(self.widest, allowed / size if size else 0)

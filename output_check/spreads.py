@@ -8,10 +8,7 @@ or drawn thing that moved: how far, its size, what rounding explains, and where 
 not listed did not move. `make run` writes the files (output_check/measure.py).
 """
 
-import statistics
-from collections import defaultdict
-
-from output_check.compare import NOISY, Comparison, Move, read_exception
+from output_check.compare import Comparison, Move, group_shares, output_of, read_exception
 from tools.stored import code_cells, source_hash
 
 HEAD = "# How far each number moved between environments: moved, of, rounding, where. See spreads.py.\n"
@@ -74,13 +71,10 @@ def pooled(moves):
 
     A few environments may by chance leave a number where it was while they move its neighbours.
     """
-    groups = defaultdict(list)
-    for place, move in moves.items():
-        groups[place.partition(")")[0]].append(move.share)
-    shares = {group: statistics.median(found) for group, found in groups.items()}
+    shares = group_shares(moves)
     return {
         place: Move(
-            max(move.off, min(shares[place.partition(")")[0]], NOISY) * move.size),
+            max(move.off, shares[output_of(place)] * move.size),
             move.size,
             move.rounding,
         )

@@ -4,8 +4,10 @@ mutated offline, and a handful of mutants go the whole way through pytest and a 
 import base64
 import copy
 import io
+import itertools
 import os
 import re
+import statistics
 import subprocess
 import sys
 from decimal import Decimal
@@ -133,6 +135,13 @@ def test_a_stored_notebook_is_sound_and_agrees_with_itself(stored):
 # --- text: every number, word and line
 
 
+def typical_share(moves):
+    """Return the median share of the moves of an output, the largest of the outputs'."""
+    outputs = itertools.groupby(sorted(moves), key=lambda place: place.split(")")[0])
+    medians = [statistics.median(moves[place].share for place in group) for _, group in outputs]
+    return max([min(median, 0.1) for median in medians], default=0)
+
+
 def number_mutants(text, where, moves):
     """Yield (text with one number as near as is allowed, text with it a little farther)."""
     lines = text.split("\n")
@@ -142,7 +151,9 @@ def number_mutants(text, where, moves):
             whole = re.fullmatch(r"[-+−\d,]+", match[0])
             unit = Decimal(1).scaleb(value.as_tuple().exponent)
             move = moves.get(f"{where}, line {i + 1}, number {j}", Move(0, 0, 0))
-            free = not whole and (moves or unit < abs(value) / 100)
+            typical = Decimal(3 * typical_share(moves)) * abs(value)
+            listed = f"{where}, line {i + 1}, number {j}" in moves
+            free = not whole and (listed or unit < abs(value) / 100 or typical > unit / 4)
             steps = int(MULTIPLE * move.off / float(unit) + 1e-6) + bool(free)
             yield tuple(
                 "\n".join(
@@ -545,6 +556,18 @@ def test_what_moves_is_measured_and_allowed_three_times_and_the_rest_is_sharp(ti
         fresh = copy.deepcopy(curve.outputs)
         edit_digest(fresh[0], move_curve(by=by))
         assert bool(compare_cell(curve, fresh, moves).problems) != agrees
+
+
+def test_a_setting_beside_numbers_that_move_is_compared_wholly():
+    moves = {"here, line 1, number 2": Move(0.0001, 0.0221, 0.0001)}
+    stored = "0.1 0.0221 0.4"
+    assert not is_rejected(stored, "0.1 0.0225 0.4", spreads=moves)
+    assert is_rejected(stored, "0.2 0.0221 0.4", spreads=moves)
+    assert is_rejected(stored, "0.1 0.0221 0.5", spreads=moves)
+    # Of numbers that move by a tenth, each may: it is a result that was cut short.
+    lively = {"here, line 1, number 2": Move(0.002, 0.0221, 0.0001)}
+    assert not is_rejected(stored, "0.1 0.0221 0.5", spreads=lively)
+    assert is_rejected(stored, "0.1 0.0221 0.6", spreads=lively)
 
 
 def test_no_spread_is_below_the_median_share_of_its_output():

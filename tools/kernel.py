@@ -75,6 +75,7 @@ def start_kernel(folder, *, extensions=(), command=None, environment=None):
         iopub_timeout=REPLY_TIMEOUT,
         raise_on_iopub_timeout=True,  # outputs may come late, but not be left out
         record_timing=False,
+        shutdown_kernel="immediate",  # TensorFlow takes seconds to take itself apart
         coalesce_streams=True,
         extra_arguments=[*ARGUMENTS, *(f"--IPKernelApp.extensions={name}" for name in extensions)],
     )
