@@ -14,6 +14,7 @@ from sphinx.writers.html5 import HTML5Translator
 CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
 LOCKED = {"tensorflow-cpu": "TensorFlow", "keras": "Keras"}
 COLUMNS = re.compile(r"(?:^|\S) {2,}\S")
+SIGNS = re.compile(r"(?<=\d) (?=[%×±]|[–→] \d)|(?<=\d [–→]) (?=\d)|(?<=[×±]) (?=\d)")
 VERBATIM = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 LARGE = 20_000  # characters of a script or picture that gets a file of its own
 SCRIPT = re.compile(rf"<script>((?:(?!</script>).){{{LARGE},}})</script>", re.DOTALL)
@@ -54,13 +55,14 @@ def mark_callouts(app, doctree):
 
 
 def forbid_breaks(app, doctree):
-    """Keep "4 %" on one line, and a formula on that of the comma after it."""
+    """Keep "4 %", "784 – 30", "± 2" and "t-SNE" on one line, and a formula on that of the comma after it."""
     for element in doctree.findall(nodes.TextElement):
         if isinstance(element, VERBATIM) or "<script" in element.astext():
             continue
         for place, child in enumerate(element):
             if isinstance(child, nodes.Text):
-                kept = re.sub(r"(?<=\d) (?=[%×])|(?<=×) (?=\d)", "\N{NO-BREAK SPACE}", child)
+                kept = SIGNS.sub("\N{NO-BREAK SPACE}", child)
+                kept = re.sub(r"(?<=\b[tTU]-)(?=SNE|Net)", "\N{WORD JOINER}", kept)
                 if place and isinstance(element[place - 1], nodes.math):
                     kept = re.sub(r"^(?=[.,;:!?)])", "\N{WORD JOINER}", kept)
                 element[place] = nodes.Text(kept)
@@ -114,7 +116,7 @@ def setup(app):
     app.add_config_value("comments_config", {}, "html")  # jupyter-book always sets it
     app.connect("config-inited", configure, priority=100)
     for mark in (describe, mark_callouts, forbid_breaks, mark_sentences):
-        app.connect("doctree-read", mark)
+        app.connect("doctree-read", mark, priority=600)  # reader.py looks for words first
     app.connect("doctree-resolved", move_large_parts)
     # Every page at every build: titles in the others' navigation, and sphinx-sitemap, need it.
     app.connect("env-updated", lambda app, env: sorted(env.found_docs))

@@ -1,10 +1,18 @@
 // What a page cannot do by itself; without this script it stays readable.
 
-// The parts of an explorer come when a reader comes near.
+// The parts of an explorer come when a reader comes near; until the reader moves on, the aim of the
+// link that led here stays in place, whatever grows above it.
+let followed = true;
+addEventListener("hashchange", () => { followed = true; });
+for (const move of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(move, () => { followed = false; });
+const growing = new ResizeObserver(() => {
+  if (followed) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+});
 for (const { dataset, parentElement: place } of document.querySelectorAll("template[data-script]")) {
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
+    growing.observe(place);
     place.append(Object.assign(document.createElement("script"), { src: dataset.script }));
   }, { rootMargin: "3000px" }).observe(place);
 }

@@ -22,6 +22,24 @@ function findAnswer(question) {
   return [];
 }
 
+// The text after an answer's first output, up to what follows its claims, in a box for each piece.
+function boxText(outputs) {
+  const boxes = [], [first, last] = [outputs[0], outputs.at(-1)].map((output) => output.closest(".cell"));
+  let box, told = false;
+  for (let part = first, next; part && !part.matches("section, .callout-predict"); part = next) {
+    next = part.nextElementSibling;
+    if (part.matches(".cell")) {
+      if (told) break;
+      box = null;
+      told = part === last;
+    } else {
+      if (!box) boxes.push(part.parentElement.insertBefore(box = make("div", { className: "answer" }), part));
+      box.append(part);
+    }
+  }
+  return boxes;
+}
+
 function veil(outputs, text, goal) {
   for (const output of outputs) {
     const cover = make("button", { type: "button", className: "veil" }, text);
@@ -45,6 +63,7 @@ function unveil(outputs) {
 for (const question of document.querySelectorAll(".callout-predict")) {
   const outputs = findAnswer(question), list = question.querySelector("ul");
   if (!outputs.length || !list) continue;
+  const veiled = [...outputs, ...boxText(outputs)];
   const key = `guess ${location.pathname} ${question.querySelector("p").textContent}`;
   const options = [...list.children].map((item) => {
     // What was measured carries the numbers of the claims that say so, as a comment: <!-- ✓ 2 -->.
@@ -70,14 +89,14 @@ for (const question of document.querySelectorAll(".callout-predict")) {
     for (const option of options) option.ariaPressed = option === chosen;
     measured.classList.add("measured");
     skip.textContent = "Guess again";
-    unveil(outputs);
+    unveil(veiled);
   };
   const hide = () => {
     result.replaceChildren();
     for (const option of options) option.ariaPressed = false;
     measured.classList.remove("measured");
     skip.textContent = "Just show me";
-    veil(outputs, "Guess first", options[0]);
+    veil(veiled, "Guess first", options[0]);
   };
   const commit = (guess) => {
     kept.write(key, guess ?? "");

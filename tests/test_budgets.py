@@ -19,7 +19,7 @@ def count_lines(pattern):
 FEATURES = {
     "_ext/reader.py": 125,
     "_static/reader.css": 110,
-    "_static/predict.js": 105,
+    "_static/predict.js": 120,
     "_static/search.js": 40,
 }
 

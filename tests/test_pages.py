@@ -224,8 +224,9 @@ def test_no_math_is_left_raw(page):
 
 @pytest.mark.parametrize("page", TEXTS)
 def test_lines_break_well(page):
-    """Not between a number and its sign, and not between a formula and its comma."""
-    for text in soup(page).article.find_all(string=re.compile(r"\d [%×]|× \d")):
+    """Not between a number and its sign, nor in a name, nor between a formula and its comma."""
+    apart = r"\d [%×±]|[×±] \d|\d [–→] \d|\b[tTU]-(SNE|Net)"
+    for text in soup(page).article.find_all(string=re.compile(apart)):
         assert text.find_parent(["pre", "code"]), text
     for formula in soup(page).article.select("span.math"):
         assert not re.match("[.,;:!?)]", str(formula.next_sibling or "")), formula.parent
@@ -466,7 +467,7 @@ def test_an_explorer_comes_when_a_reader_comes_near(visit, page):
 # Guess, then look ----------------------------------------------------------------------------------
 
 ASKING = [page for page in TEXTS if soup(page).select(".callout-predict ul")]
-UNVEILED = """() => [...document.querySelectorAll('.cell_output > :not(.veil)')]
+UNVEILED = """() => [...document.querySelectorAll('.cell_output > :not(.veil), .answer > :not(.veil)')]
   .filter(part => getComputedStyle(part).visibility !== 'visible').length"""
 
 
@@ -515,6 +516,22 @@ def find_out(view):
     veils = view.locator(".veil", has_text="What did you find?")
     expect(veils).to_have_count(0, timeout=120_000)  # a browser says a moment later what is open
     return found
+
+
+@pytest.mark.parametrize("page", ["chapters/sparse-autoencoder.html"])
+def test_a_link_leads_to_its_place_while_an_explorer_grows_above_it(guess, page):
+    view = guess(page)
+    view.locator(".toc-tree a", has_text="What can go wrong").click()
+    view.locator(".le-panel").first.wait_for(state="attached")
+    view.wait_for_function("""() => {
+      const {top} = document.querySelector('#what-can-go-wrong').getBoundingClientRect();
+      return 0 <= top && top < 120;
+    }""")
+    top = "document.querySelector('#what-can-go-wrong').getBoundingClientRect().top"
+    before = view.evaluate(top)
+    view.evaluate("document.querySelector('.explorer').prepend(document.createElement('hr'))")
+    view.add_style_tag(content=".explorer > hr { height: 500px; }")
+    view.wait_for_function(f"() => Math.abs({top} - {before}) < 2")
 
 
 @ALONE
