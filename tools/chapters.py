@@ -247,16 +247,15 @@ def times_table(chapters):
 
 
 def exercises_table(chapters):
-    """Return the table of all exercises with what each is for, in Markdown."""
+    """Return the table of all exercises, those of one kind in a row, in Markdown."""
+    kinds = {}
+    for chapter in chapters:
+        for exercise in chapter.exercises:
+            where = f"{link(chapter)}, {exercise.number}{SPACE}({'★' * exercise.stars})"
+            kinds.setdefault(exercise.kind, []).append(f"*{exercise.purpose}*: {where}")
+    rows = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
     return table(
-        ("exercise", "what it is, and what for"),
+        ("what it is", "what for, and where"),
         ("---", "---"),
-        *(
-            (
-                f"{link(chapter)}, {exercise.number}{SPACE}({'★' * exercise.stars})",
-                f"{exercise.kind[0].upper()}{exercise.kind[1:]}: {exercise.purpose}",
-            )
-            for chapter in chapters
-            for exercise in chapter.exercises
-        ),
+        *((f"{kind[0].upper()}{kind[1:]}", "<br>".join(found)) for kind, found in rows),
     )
