@@ -279,9 +279,9 @@ def test_the_map_in_words():
     assert chapter_map.describe(made_up(a="", b="", c="a", d="a b", e="a")).replace(
         " that needs more than one line <b>", ""
     ) == (
-        "In words: *A title of a* and *A title of b* build on no other chapter. "
+        "<details><summary>The map in words</summary>\n\n*A title of a* and *A title of b* build on no other chapter. "
         "*A title of c* and *A title of e* build on *A title of a*. "
-        "*A title of d* builds on *A title of a* and *A title of b*."
+        "*A title of d* builds on *A title of a* and *A title of b*.\n\n</details>"
     )
 
 
@@ -388,8 +388,8 @@ def test_a_new_chapter_is_on_the_map(copy):
     assert svg.find("a", href="less-more.html").text == NEW["title"]
     assert svg.find("path", {"data-from": "stacked-autoencoder", "data-to": "less-more"})
     assert "More" in [text.text for text in svg("text")], "the caption of its part"
-    words = next(p.text for p in page(copy, "intro")("p") if p.text.startswith("In words"))
-    assert re.search(rf"{NEW['title']} builds? on Stacked autoencoders\.", words)
+    (fold,) = (d for d in page(copy, "intro")("details") if d.summary.text == "The map in words")
+    assert re.search(rf"{NEW['title']} builds? on Stacked autoencoders\.", fold.text)
 
 
 def test_a_chapter_that_lacks_its_time_fails_the_build_and_is_named(copy):

@@ -129,7 +129,7 @@ def listed(titles):
 
 
 def describe(chapters):
-    """Return what the map shows as sentences in Markdown."""
+    """Return what the map shows as sentences in Markdown, in a fold."""
     needs = prerequisites(chapters)
     titles = {chapter.slug: chapter.title for chapter in chapters}
     groups = {}
@@ -140,4 +140,4 @@ def describe(chapters):
         f"{listed([titles[other] for other in others]) if others else 'no other chapter'}."
         for others, group in groups.items()
     ]
-    return " ".join(["In words:", *sentences])
+    return f"<details><summary>The map in words</summary>\n\n{' '.join(sentences)}\n\n</details>"
