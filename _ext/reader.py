@@ -101,6 +101,15 @@ def thumbnail(notebook, folder):
     return f'<img class="thumbnail" loading="lazy" width="{width}" height="{height}" alt="{alt}" src="{source}" />'
 
 
+def number_figures(app, env):
+    """Number the figures of a page without a number of its own from 1 on; Sphinx counts them all."""
+    for kinds in env.toc_fignumbers.values():
+        for kind, numbers in kinds.items():
+            if all(len(number) == 1 for number in numbers.values()):
+                kinds[kind] = {name: (i,) for i, name in enumerate(numbers, start=1)}
+    return []
+
+
 def help_the_lost(app, pagename, templatename, context, doctree):
     """Offer search and all pages where there is no page."""
     if pagename == app.config.notfound_pagename:
@@ -115,6 +124,7 @@ def setup(app):
     SphinxNbRenderer._render_nb_cell_code_outputs = caption_figures_only(render)
     app.connect("doctree-read", link_terms)
     app.connect("doctree-read", keep_numbers_whole)
+    app.connect("env-get-updated", number_figures, priority=900)
     app.connect("html-page-context", help_the_lost, priority=900)
     # After a change here, no page is taken from the cache of an earlier build.
     return {"env_version": zlib.crc32(Path(__file__).read_bytes()), "parallel_read_safe": True}
