@@ -648,6 +648,8 @@ def test_a_browser_that_keeps_nothing_still_asks(browser, address, page):
 # What a reader sees of a chapter --------------------------------------------------------------------
 
 CHAPTERS = [f"chapters/{path.stem}.html" for path in chapters()]
+
+
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_figures_are_numbered_from_one(page):
     numbers = [tag.get_text() for tag in soup(page).select("figcaption .caption-number")]
