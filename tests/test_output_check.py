@@ -150,10 +150,10 @@ def number_mutants(text, where, moves):
             value = Decimal(match[0].replace(",", "").replace("−", "-"))
             whole = re.fullmatch(r"[-+−\d,]+", match[0])
             unit = Decimal(1).scaleb(value.as_tuple().exponent)
-            move = moves.get(f"{where}, line {i + 1}, number {j}", Move(0, 0, 0))
+            place = f"{where}, line {i + 1}, number {j}"
+            move = moves.get(place, Move(0, 0, 0))
             typical = Decimal(3 * typical_share(moves)) * abs(value)
-            listed = f"{where}, line {i + 1}, number {j}" in moves
-            free = not whole and (listed or unit < abs(value) / 100 or typical > unit / 4)
+            free = not whole and (place in moves or unit < abs(value) / 100 or typical > unit / 4)
             steps = int(MULTIPLE * move.off / float(unit) + 1e-6) + bool(free)
             yield tuple(
                 "\n".join(
