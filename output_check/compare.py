@@ -1,10 +1,10 @@
 """Compare what a run of a chapter gives with what the chapter stores: pure functions, no kernel.
 
-Words are equal, and whole numbers; other numbers agree up to one unit of their last digit (a setting
-such as 0.1, of which that is a large part, wholly), and what is drawn up to half a per cent of its
-axis. What moves between environments is allowed a multiple of the spread that was measured for it
-(output_check/spreads.py), and nothing else is. Nothing is ignored: what cannot be compared is a flaw
-of the stored notebook.
+Words are equal, and whole numbers; other numbers agree up to one unit of their last digit (wholly,
+where that is a large part of the number and it seems not to move, as of a setting such as 0.1), and
+what is drawn up to half a per cent of its axis. What moves between environments is allowed a multiple
+of the spread that was measured for it (output_check/spreads.py), and nothing else is. Nothing is
+ignored: what cannot be compared is a flaw of the stored notebook.
 """
 
 import base64
@@ -154,7 +154,12 @@ def compare_cell(cell, outputs, spreads=None, *, fallback=False):
     Returns:
         A `Comparison`; its `problems` are empty if the outputs agree.
     """
-    result = Comparison(spreads or {}, structure_only=read_exception(cell)[0], fallback=fallback)
+    result = Comparison(
+        spreads or {},
+        settings={parse_number(number)[0] for number in NUMBER.findall(cell.source)},
+        structure_only=read_exception(cell)[0],
+        fallback=fallback,
+    )
     result.compare_all(cell.outputs, outputs)
     return result
 
@@ -164,6 +169,7 @@ class Comparison:
     """What was compared so far, how well it agreed, and where it did not."""
 
     spreads: dict = field(default_factory=dict)
+    settings: set = field(default_factory=set)  # numbers of the code: what shows one does not move
     structure_only: bool = False  # of figures compare words, counts and kinds only
     fallback: bool = False
     measuring: bool = False  # numbers may be anything: how far they moved is the result
@@ -273,7 +279,8 @@ class Comparison:
             return
         typical = MULTIPLE * self.typical_share * size
         fine = drawn or rounding < COARSE * size
-        allowed = rounding if fine or place in self.spreads or typical > CHANCE * rounding else 0
+        may_flip = typical > CHANCE * rounding and a not in self.settings
+        allowed = rounding if fine or place in self.spreads or may_flip else 0
         if place in self.spreads:
             allowed += MULTIPLE * self.spreads[place].off
             self.widest = max(self.widest, allowed / size if size else 0)

@@ -66,6 +66,23 @@ def measure(notebook, runs):
     return spreads, problems
 
 
+def widened(spreads, known):
+    """Return spreads with the larger of two moves at each place.
+
+    Machines differ, so what another one found about the same code stays true.
+
+    Args:
+        spreads: the new spreads, as `write` takes them.
+        known: spreads that were found before.
+    """
+    for cell, (code, moves) in spreads.items():
+        before, others = known.get(cell, ("", {}))
+        for place, move in others.items() if before == code else ():
+            if place not in moves or move.off > moves[place].off:
+                moves[place] = move
+    return spreads
+
+
 def pooled(moves):
     """Return moves, none of them below the median share of its output.
 

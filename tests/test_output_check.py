@@ -568,6 +568,23 @@ def test_a_setting_beside_numbers_that_move_is_compared_wholly():
     lively = {"here, line 1, number 2": Move(0.002, 0.0221, 0.0001)}
     assert not is_rejected(stored, "0.1 0.0221 0.5", spreads=lively)
     assert is_rejected(stored, "0.1 0.0221 0.6", spreads=lively)
+    # But what stands in the cell's own code is none.
+    assert is_rejected(stored, "0.1 0.0221 0.5", spreads=lively, settings={0.4})
+
+
+def test_what_stands_in_a_cells_code_is_a_setting_unless_it_moved_itself():
+    printed = nbformat.v4.new_output("stream", name="stdout", text="0.4 0.0221 0.7")
+    cell = nbformat.v4.new_code_cell("print(0.4, error, other)", outputs=[printed])
+    moves = {"output 1 (text), line 1, number 2": Move(0.002, 0.0221, 0.0001)}
+
+    def is_noticed(text):
+        fresh = nbformat.v4.new_output("stream", name="stdout", text=text)
+        return bool(compare_cell(cell, [fresh], moves).problems)
+
+    assert is_noticed("0.5 0.0221 0.7")
+    assert not is_noticed("0.4 0.0221 0.8")
+    moves["output 1 (text), line 1, number 1"] = Move(0.1, 0.4, 0.1)
+    assert not is_noticed("0.5 0.0221 0.7")
 
 
 def test_no_spread_is_below_the_median_share_of_its_output():
@@ -576,6 +593,17 @@ def test_no_spread_is_below_the_median_share_of_its_output():
         for i, off in enumerate((0.01, 0.02, 0.03))
     } | {"output 2 (text), line 1, number 1": Move(0.001, 1.0, 0)}
     assert [move.off for move in files.pooled(moves).values()] == [0.02, 0.02, 0.03, 0.001]
+
+
+def test_what_another_machine_found_about_the_same_code_stays():
+    def found(off, code="c0de"):
+        return {"cell": (code, {"place": Move(off, 1.0, 0)})}
+
+    assert files.widened(found(0.1), found(0.2)) == found(0.2)
+    assert files.widened(found(0.2), found(0.1)) == found(0.2)
+    assert files.widened({"cell": ("c0de", {})}, found(0.1)) == found(0.1)
+    assert files.widened(found(0.1), found(0.2, code="other")) == found(0.1)
+    assert files.widened(found(0.1), {}) == found(0.1)
 
 
 def test_spreads_are_read_back_as_they_were(tiny, tmp_path):
