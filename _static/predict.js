@@ -12,27 +12,26 @@ const make = (tag, properties, ...content) => {
   return made;
 };
 
-// The outputs of the cells after a question, up to the first cell of claims in its section.
-function findAnswer(question) {
-  const outputs = [];
+// What follows a question, up to the next heading, question or, behind the first cell of claims,
+// thing to move; with that cell, or nothing if there is none. A toy's fold is told by its claims alone.
+function findAnswer(question, toy = false) {
+  const parts = [];
+  let claims;
   for (let part = question; (part = part.nextElementSibling) && !part.matches("section, .callout-predict");) {
-    outputs.push(...part.querySelectorAll(".cell_output"));
-    if (part.querySelector("summary")?.textContent === "How this was checked") return outputs;
+    if (claims && (toy || part.querySelector("[data-explorer]"))) break;
+    parts.push(part);
+    if (part.querySelector("summary")?.textContent === "How this was checked") claims ??= part;
   }
-  return [];
+  return claims ? { claims, parts, outputs: parts.flatMap((part) => [...part.querySelectorAll(".cell_output")]) } : {};
 }
 
-// The text after an answer's first output, up to what follows its claims, in a box for each piece.
-function boxText(outputs) {
-  const boxes = [], [first, last] = [outputs[0], outputs.at(-1)].map((output) => output.closest(".cell"));
-  let box, told = false;
-  for (let part = first, next; part && !part.matches("section, .callout-predict"); part = next) {
-    next = part.nextElementSibling;
-    if (part.matches(".cell")) {
-      if (told) break;
-      box = null;
-      told = part === last;
-    } else {
+// The text after an answer's first cell, in a box for each piece.
+function boxText(parts) {
+  const boxes = [];
+  let box;
+  for (const part of parts.slice(parts.findIndex((part) => part.matches(".cell")))) {
+    if (part.matches(".cell")) box = null;
+    else {
       if (!box) boxes.push(part.parentElement.insertBefore(box = make("div", { className: "answer" }), part));
       box.append(part);
     }
@@ -61,30 +60,30 @@ function unveil(outputs) {
 }
 
 for (const question of document.querySelectorAll(".callout-predict")) {
-  const outputs = findAnswer(question), list = question.querySelector("ul");
-  if (!outputs.length || !list) continue;
-  const veiled = [...outputs, ...boxText(outputs)];
+  const { claims, parts, outputs } = findAnswer(question), list = question.querySelector("ul");
+  if (!claims || !list) continue;
+  const veiled = [...outputs, ...boxText(parts)];
   const key = `guess ${location.pathname} ${question.querySelector("p").textContent}`;
   const options = [...list.children].map((item) => {
     // What was measured carries the numbers of the claims that say so, as a comment: <!-- ✓ 2 -->.
-    const claims = /<!-- ✓ ([\d, ]+) -->/.exec(item.innerHTML)?.[1].split(", ");
-    const option = make("button", { type: "button", claims }, ...(item.querySelector("p") ?? item).childNodes);
+    const numbers = /<!-- ✓ ([\d, ]+) -->/.exec(item.innerHTML)?.[1].split(", ");
+    const option = make("button", { type: "button", numbers }, ...(item.querySelector("p") ?? item).childNodes);
     item.replaceChildren(option);
     return option;
   });
-  const measured = options.find((option) => option.claims);
+  const measured = options.find((option) => option.numbers);
   const skip = make("button", { type: "button" }, "Just show me");
   const result = make("output"); // a live region: it is read out when it changes
   list.after(skip, result);
 
   const show = (guess) => {
     const chosen = options.find((option) => option.textContent.trim() === guess);
-    const lines = [...outputs.at(-1).querySelectorAll(".line, .row")].map((line) => line.textContent.trim());
-    const claims = lines.filter((line) => line.startsWith("✓"));
+    const lines = [...claims.querySelectorAll(".cell_output :is(.line, .row)")].map((line) => line.textContent.trim());
+    const told = lines.filter((line) => line.startsWith("✓"));
     result.replaceChildren(
       ...(chosen ? [make("span", {}, `Your guess: ${guess}`)] : []),
       make("span", {}, `Measured: ${measured.textContent.trim()}`),
-      ...measured.claims.map((number) => make("span", { className: "claim" }, claims[number - 1])),
+      ...measured.numbers.map((number) => make("span", { className: "claim" }, told[number - 1])),
     );
     for (const option of options) option.ariaPressed = option === chosen;
     measured.classList.add("measured");
@@ -114,7 +113,7 @@ for (const question of document.querySelectorAll(".callout-predict")) {
 // What a toy's questions ask for shows when their fold is opened.
 for (const summary of document.querySelectorAll("summary")) {
   if (!summary.textContent.startsWith("What did you find?")) continue;
-  const outputs = findAnswer(summary.parentElement);
+  const { outputs = [] } = findAnswer(summary.parentElement, true);
   veil(outputs, "Try it, then open “What did you find?”", summary);
   summary.parentElement.addEventListener("toggle", () => unveil(outputs));
 }
