@@ -19,6 +19,8 @@ BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#c94a4f",
     "#71767c",
 )
+# For the ten classes; explorer_parts.js has the same.
+CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY, "#1b95ad", "#8d8a14", "#d4579f", "#a5714a")
 # One meaning a colour, in every figure and in everything that moves. Grey needs no training: it is what
 # the others are held against. Red has failed. What shares a colour in a figure has its name beside it.
 COLOUR_OF = {
@@ -172,7 +174,7 @@ def plot_codes(codes, labels, class_names, *, title=""):
 
     Args:
         codes: array (n, 2).
-        labels: int array (n,).
+        labels: int array (n,), from 0 to 9.
         class_names: sequence of str.
         title: str.
 
@@ -185,7 +187,7 @@ def plot_codes(codes, labels, class_names, *, title=""):
         raise ValueError(f"There are {len(codes)} codes, but {len(labels)} labels.")
     figure = Figure(figsize=(WIDTH, WIDTH * 0.8))
     axis = figure.subplots()
-    axis.scatter(*codes.T, c=labels, s=4, alpha=0.6, cmap="tab10", linewidths=0)
+    axis.scatter(*codes.T, c=np.take(CLASS_COLOURS, labels), s=4, alpha=0.6, linewidths=0)
     for label in np.unique(labels):
         x, y = np.median(codes[labels == label], axis=0)
         axis.text(x, y, class_names[label], ha="center", weight="bold", fontsize=11)

@@ -175,10 +175,10 @@ def test_its_files_can_stand_in_a_page(name):
 
 
 def test_the_palette_is_that_of_the_figures(name):
-    from helpers.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+    from helpers.plots import CLASS_COLOURS
 
     listed = explorer_parts.text_of("explorer_parts.js").partition("const COLOURS = [")[2]
-    assert listed.split('"')[1:12:2] == [BLUE, ORANGE, GREEN, PURPLE, RED, GREY]
+    assert tuple(listed.partition("]")[0].split('"')[1::2]) == CLASS_COLOURS
 
 
 def test_a_fragment_has_a_limit(name):
