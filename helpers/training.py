@@ -124,9 +124,7 @@ def _strategy(devices):
         return tf.distribute.TPUStrategy(resolver)
     if len(devices) == 1:
         return tf.distribute.OneDeviceStrategy(devices[0])
-    # Between processors TensorFlow's own way, a ring, crashes now and then; adding up on one does not.
-    sums = tf.distribute.ReductionToOneDevice() if devices[0].startswith("CPU") else None
-    return tf.distribute.MirroredStrategy(devices, cross_device_ops=sums)
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def fit(
