@@ -13,8 +13,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 CALLOUTS = {"Note.": "note", "Predict.": "predict", "Careful.": "careful"}
 LOCKED = {"tensorflow-cpu": "TensorFlow", "keras": "Keras"}
-COLUMNS = re.compile(r"(?:^|\S) {2,}\S")
 SIGNS = re.compile(r"(?<=\d) (?=[%×±]|[–→] \d)|(?<=\d [–→]) (?=\d)|(?<=[×±]) (?=\d)")
+DASHED = re.compile(r"\b[tTU]-(?:SNE|Net)|\d\xa0–\xa0\d|\d+(?:-\d+){2,}")
 VERBATIM = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block)
 LARGE = 20_000  # characters of a script or picture that gets a file of its own
 SCRIPT = re.compile(rf"<script>((?:(?!</script>).){{{LARGE},}})</script>", re.DOTALL)
@@ -55,29 +55,29 @@ def mark_callouts(app, doctree):
 
 
 def forbid_breaks(app, doctree):
-    """Keep "4 %", "784 – 30", "± 2" and "t-SNE" on one line, and a formula on that of the comma after it."""
+    """Keep "4 %", "784 – 30", "784-100-30", "± 2" and "t-SNE" on one line, and a formula on its comma's."""
     for element in doctree.findall(nodes.TextElement):
         if isinstance(element, VERBATIM) or "<script" in element.astext():
             continue
         for place, child in enumerate(element):
             if isinstance(child, nodes.Text):
                 kept = SIGNS.sub("\N{NO-BREAK SPACE}", child)
-                kept = re.sub(r"(?<=\b[tTU]-)(?=SNE|Net)", "\N{WORD JOINER}", kept)
+                kept = DASHED.sub(
+                    lambda word: re.sub("[-–]", "\\g<0>\N{WORD JOINER}", word[0]), kept
+                )
                 if place and isinstance(element[place - 1], nodes.math):
                     kept = re.sub(r"^(?=[.,;:!?)])", "\N{WORD JOINER}", kept)
                 element[place] = nodes.Text(kept)
 
 
-def mark_sentences(app, doctree):
-    """Mark printed sentences, which may wrap on a narrow screen; a table keeps its columns."""
+def mark_lines(app, doctree):
+    """Mark printed lines, which wrap on a narrow screen."""
     for block in list(doctree.findall(nodes.literal_block)):
         if "stream" in block["classes"]:
             lines = block.astext().splitlines(keepends=True)
             block.rawsource = ""  # unlike its text, so Sphinx does not colour it as code
             block.children = []
-            for line in lines:
-                row = COLUMNS.search(line) or not line.strip()
-                block.append(nodes.inline("", line, classes=["row" if row else "line"]))
+            block.extend(nodes.inline("", line, classes=["line"]) for line in lines)
 
 
 def move_large_parts(app, doctree, docname):
@@ -115,7 +115,7 @@ def setup(app):
     """Connect the book's page processing to Sphinx."""
     app.add_config_value("comments_config", {}, "html")  # jupyter-book always sets it
     app.connect("config-inited", configure, priority=100)
-    for mark in (describe, mark_callouts, forbid_breaks, mark_sentences):
+    for mark in (describe, mark_callouts, forbid_breaks, mark_lines):
         app.connect("doctree-read", mark, priority=600)  # reader.py looks for words first
     app.connect("doctree-resolved", move_large_parts)
     # Every page at every build: titles in the others' navigation, and sphinx-sitemap, need it.

@@ -41,7 +41,7 @@ function boxText(parts) {
 
 function veil(outputs, text, goal) {
   for (const output of outputs) {
-    const cover = make("button", { type: "button", className: "veil" }, text);
+    const cover = make("button", { type: "button", className: "veil" }, make("span", {}, text));
     cover.tabIndex = output === outputs[0] ? 0 : -1; // one stop for the keyboard is enough
     cover.addEventListener("click", () => {
       goal.focus({ preventScroll: true });
