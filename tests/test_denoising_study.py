@@ -89,7 +89,9 @@ def test_steins_estimate_is_the_error_of_a_known_denoiser(random):
     assert found["stein"] == pytest.approx(found["mse"], rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["denoising", "denoising_unet", "denoising_copies"])
+@pytest.mark.parametrize(
+    "name", ["denoising", "denoising_unet", "denoising_copies", "denoising_targets"]
+)
 def test_what_was_tuned_lies_inside_its_grid(name):
     found = [row for row in read_result(name)["rows"] if "tried" in row]
     assert found
