@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import t as student_t
 
 from helpers import read_result
-from studies import pretraining
+from studies import codes, pretraining, pretraining_rivals
 
 DEFINITION = pretraining.DEFINITION
 NET = {"sizes": [784, 12, 5], "hidden": "gelu"}
@@ -64,6 +64,27 @@ def test_settings_are_the_best_on_validation_images_and_no_grid_ends_at_them(res
                 assert any(
                     all(math.isclose(row[k], neighbour[k]) for k in kinds) for row in rows
                 ), (key, neighbour)
+
+
+def test_studies_beside_it_have_its_settings(result):
+    chosen = {(s["arm"], s["labels"]): s for s in result["settings"]}
+    known = pretraining_rivals.DEFINITION["settings"]
+    for arm in known.keys() & pretraining.ARMS.keys():
+        for kind, value in known[arm].items():
+            assert chosen[arm, 100][kind] == pytest.approx(value)
+    rate = chosen["easy fine-tuned", codes.DEFINITION["labels"]]["rate"]
+    assert codes.DEFINITION["fine_tuned"] == [DEFINITION["steps"], pytest.approx(rate)]
+    assert codes.DEFINITION["faster"] == [DEFINITION["steps"], pytest.approx(9 * rate)]
+
+
+def test_rivals_repeat_what_the_study_has_measured(accuracies):
+    """To three images in 10,000: their penalties differ in the last digit."""
+    repeated = 0
+    for row in read_result("pretraining_rivals")["rows"]:
+        before = accuracies.get((row["arm"], row["labels"]), {}).get(row["seed"])
+        repeated += before is not None
+        assert before is None or row["accuracy"] == pytest.approx(before, abs=3e-4)
+    assert repeated == 30 + 30 + 8 + 8
 
 
 @pytest.mark.parametrize("peak", [(0, 0), (3, -2), (-4, 5)])
