@@ -4,6 +4,7 @@ import pytest
 
 from helpers import multiply_adds
 from studies import convolutional as study
+from studies import convolutional_batches as batches
 from studies import convolutional_rivals as rivals
 
 
@@ -48,3 +49,12 @@ def test_a_rival_with_one_hidden_layer_is_the_dense_network_of_the_races():
     ]
     two = rivals.deep_dense(30, [128, 64])
     assert multiply_adds(two) == 2 * (784 * 128 + 128 * 64 + 64 * 30)
+
+
+def test_every_code_has_its_dense_rivals_in_turns_with_the_convolutional_network():
+    for text in batches.DEFINITION["convolutional"]:
+        first, *others = batches.networks(batches.DEFINITION, int(text))
+        assert first == ("convolutional", study.DEFINITION["batch"], 1)
+        expected = {("dense, 200", 256), ("dense, 128", 256)}
+        expected |= {("dense, 200", 64), ("dense, 50", 64)} if int(text) != 30 else set()
+        assert {key[:2] for key in others} == expected

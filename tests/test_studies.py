@@ -19,12 +19,14 @@ from helpers import read_result, training_flops
 from studies import (
     common,
     convolutional,
+    convolutional_batches,
     convolutional_parts,
     convolutional_rivals,
     convolutional_tuned,
     denoising,
     denoising_copies,
     denoising_samples,
+    denoising_targets,
     denoising_unet,
     greedy,
     sparse,
@@ -37,6 +39,7 @@ NAMES = sorted(path.stem for path in common.STUDIES.glob("[a-z]*.py") if path.st
 # Searches that train, or fit a classifier, once for every setting that they try.
 SEARCHES = {
     (convolutional, "tune"): {},
+    (convolutional_batches, "tune"): {},
     (convolutional_parts, "tune"): {},
     (convolutional_rivals, "tune"): {},
     (convolutional_tuned, "tune"): {},
@@ -44,6 +47,7 @@ SEARCHES = {
     (denoising, "tune"): {},
     (denoising_copies, "tune"): {},
     (denoising_samples, "tune"): {},
+    (denoising_targets, "tune"): {},
     (denoising_unet, "tune"): {},
     (sparse, "tuned_rate"): {"place": 1},
     (sparse, "climb"): {"worse": -1},
