@@ -370,9 +370,15 @@ BOXED = """() => [...document.querySelectorAll('article img')].filter(image => {
   return style.filter !== 'none' || !/rgba\\(0, 0, 0, 0\\)|transparent/.test(style.backgroundColor);
 }).map(image => image.alt)"""
 
-# Claims wrap, so that a phone shows them whole.
-CUT_LINES = """() => [...document.querySelectorAll('article .cell_output pre .line')]
-  .filter(line => line.scrollWidth > line.closest('pre').clientWidth).map(line => line.textContent)"""
+# Printed lines wrap, so that a phone shows them whole; a claim is always such a line.
+CUT_LINES = """() => [...document.querySelectorAll('article .cell_output pre')].flatMap(box => {
+  const lines = [...box.querySelectorAll('.line')];
+  const whole = lines.filter(line => line.scrollWidth <= box.clientWidth);
+  const claims = box.textContent.split('\\n').filter(text => text.startsWith('✓'));
+  const words = part => part.textContent.trim();
+  return [...lines.filter(line => !whole.includes(line)).map(words),
+    ...claims.filter(text => !whole.map(words).includes(text.trim()))];
+})"""
 
 
 # Contrast is the slow rule, so each kind of text is looked at once. Of tokens of code the others
