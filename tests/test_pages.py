@@ -318,6 +318,7 @@ def unfold(page):
     """Open every fold of a page, and show every answer."""
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.evaluate(SHOW_ALL)
+    assert page.get_by_role("button", name="Just show me").count() == 0, "all answers are shown"
     # A browser says a moment later what is open.
     expect(page.locator(".veil")).to_have_count(0, timeout=120_000)
     page.evaluate(FINISH)
