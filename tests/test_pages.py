@@ -334,15 +334,15 @@ OVERFLOW = """() => {
   const out = [];
   if (document.documentElement.scrollWidth > innerWidth)
     out.push(`the page is ${document.documentElement.scrollWidth} px wide`);
-  for (const element of document.querySelectorAll('main article *')) {
+  for (const element of document.querySelectorAll('article :not(svg *)')) {
     const box = element.getBoundingClientRect();
     // What sticks out on the left cannot be scrolled to.
     if (box.width > 1 && box.left < -1) out.push(`${element.tagName} ${element.className} begins at ${box.left}`);
     if (!box.width || box.right <= innerWidth + 1) continue;
+    // On a phone the box around the article scrolls, too.
     let parent = element, scrolls = false;
-    while ((parent = parent.parentElement) && !scrolls)
-      scrolls = ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(parent).overflowX)
-        && parent !== document.body && parent !== document.documentElement;
+    while (!(parent = parent.parentElement).matches('article') && !scrolls)
+      scrolls = ['auto', 'scroll', 'hidden', 'clip'].includes(getComputedStyle(parent).overflowX);
     if (!scrolls) out.push(`${element.tagName} ${element.className} sticks out to ${box.right}`);
   }
   return out.slice(0, 5);
