@@ -13,7 +13,7 @@ def show_table(header, rows):
         header: sequence of str, the columns' names; the first may be empty.
         rows: iterable of sequences as long as the header. The first entry names the row. Entries are
             str, shown as they are, or numbers: whole ones are shown whole, others with four
-            significant digits.
+            significant digits, and below zero with a minus, not with a hyphen.
 
     Raises:
         ValueError: a row has another length than the header.
@@ -26,7 +26,9 @@ def show_table(header, rows):
 
 def _shown(entry):
     """Return an entry as it is shown."""
-    return f"{entry:.4g}" if isinstance(entry, Real) and entry % 1 else str(entry)
+    if not isinstance(entry, Real):
+        return str(entry)
+    return (f"{entry:.4g}" if entry % 1 else str(entry)).replace("-", "−")
 
 
 def _as_html(header, *rows):
