@@ -54,7 +54,7 @@ QUICK = DEFINITION | {
     "steady_epochs": 2,
     "peak": [256, 2],
     "validation": 500,
-    "limit": 512,  # training images
+    "limit": 256,  # training images
 }
 TRAININGS = {
     "common": "common",

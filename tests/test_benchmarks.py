@@ -4,15 +4,22 @@ No test here depends on a clock: what is compared was measured once and committe
 has changed since is for `python -m benchmarks.stale` to say, once a week.
 """
 
+import ast
 import collections
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
+import threading
+import time
 
+import nbformat
 import pytest
+import tensorflow as tf
 
 from benchmarks import chapters, check, common, stale, time_to_quality
 from helpers import read_result
@@ -29,11 +36,30 @@ def measured_result(name):
     return read_result(name)
 
 
-def test_quick_run_of_time_to_quality(tmp_path):
-    result, printed = quick_run(common, "time_to_quality", tmp_path)
+@pytest.fixture
+def without_graphs():
+    """A quick run has too few steps to pay for tracing one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_quick_run_of_time_to_quality(tmp_path, monkeypatch, capsys, without_graphs):
+    """As all trainings do when they are timed, one gets a process of its own; it tells for all."""
+    alone, one_at_a_time = common.fresh_process, threading.Lock()
+
+    def run(module, *options):
+        if "book" in options:
+            return alone(module, *options)
+        with one_at_a_time, contextlib.redirect_stdout(io.StringIO()) as said:
+            time_to_quality.main(options)
+        return json.loads(said.getvalue()) | {"started": time.time()}
+
+    monkeypatch.setattr(time_to_quality, "fresh_process", run)
+    result, _ = quick_run(common, "time_to_quality", tmp_path, here=True)
     trainings = set(time_to_quality.TRAININGS)
     if importlib.util.find_spec("torch") is None:
-        assert "PyTorch is not installed" in printed
+        assert "PyTorch is not installed" in capsys.readouterr().out
         trainings.remove("PyTorch")
     (only,) = result["rounds"]
     assert set(only["trainings"]) == set(result["summary"]) == trainings
@@ -44,13 +70,29 @@ def test_quick_run_of_time_to_quality(tmp_path):
     assert errors[0] == pytest.approx(errors[1], rel=1e-3)
 
 
-def test_quick_run_of_chapters(tmp_path):
-    result, _ = quick_run(common, "chapters", tmp_path)
-    (chapter,) = result["chapters"].values()
+def test_quick_run_of_chapters(tmp_path, monkeypatch, without_graphs):
+    """Of a chapter without TensorFlow, whose fourth cell a quick run leaves out."""
+    sources = ["import time", "", "print(1)", "1 / 0"]
+    cells = [nbformat.v4.new_code_cell(f"{source}\ntime.sleep(0.02)") for source in sources]
+    path = tmp_path / "chapters" / "tiny.ipynb"
+    path.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    monkeypatch.setattr(chapters, "chapters", lambda: [path, tmp_path / "not-run.ipynb"])
+    (tmp_path / "out").mkdir()
+    result, _ = quick_run(common, "chapters", tmp_path / "out", here=True)
+    assert list(result["chapters"]) == ["tiny"]
+    chapter = result["chapters"]["tiny"]
     assert [cell["number"] for cell in chapter["cells"]] == [1, 2, 3]
     assert chapter["seconds"] >= sum(cell["seconds"] for cell in chapter["cells"]) > 0
     assert all(0 < cell["silent"] <= cell["seconds"] + 0.01 for cell in chapter["cells"])
     assert {row["kind"] for row in result["scaling"]} == {"images", "width"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_benchmark_starts_as_its_docstring_tells(name):
+    """What a quick run in this process leaves out: the last lines, which `python -m` needs."""
+    *_, last = ast.parse((common.BENCHMARKS / f"{name}.py").read_text()).body
+    assert ast.unparse(last) == "if __name__ == '__main__':\n    main()"
 
 
 def test_quick_run_of_check(tmp_path):
@@ -71,7 +113,7 @@ def test_busy_is_what_was_not_idle():
 
 
 def test_a_red_check_is_not_timed(tmp_path):
-    command = [sys.executable, "-m", "pytest", "-n", "0", "no_such_file.py"]
+    command = [sys.executable, "-c", "raise SystemExit(4)"]
     with pytest.raises(subprocess.CalledProcessError):
         check.time_check(common.ROOT, check.QUICK | {"command": command})
 
