@@ -6,6 +6,7 @@ from the repository's address in `_config.yml`. Sources, outputs and execution c
 """
 
 import copy
+import functools
 import re
 import sys
 import tomllib
@@ -51,7 +52,12 @@ if on_colab and importlib.util.find_spec("helpers") is None:
 
 def repository_url(root=ROOT):
     """Return the repository's address, from its one place."""
-    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    return _url_in((root / "_config.yml").read_text(encoding="utf-8"))
+
+
+@functools.cache  # a build asks a hundred times, and YAML is slow to read
+def _url_in(settings):
+    return yaml.safe_load(settings)["repository"]["url"]
 
 
 def colab_source(root=ROOT):
