@@ -1,8 +1,8 @@
 """What was green is run again exactly if something that decides about it has changed."""
 
-import os
+import contextlib
+import io
 import re
-import subprocess
 import sys
 
 import nbformat
@@ -10,7 +10,7 @@ import pytest
 
 from output_check.green import files_of, fingerprint_of
 from output_check.spreads import measure, path_of, write
-from tools.chapters import ROOT, chapters
+from tools.chapters import chapters
 from tools.run import run
 
 
@@ -30,19 +30,25 @@ def book(tmp_path_factory):
     return book
 
 
+def run_pytest(folder, options, **environment):
+    """Return what pytest says in a folder; in this process, because a new one imports for seconds."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.chdir(folder)
+        patch.setattr(sys, "path", [*sys.path])
+        patch.delenv("CI", raising=False)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        pytest.main(["-p", "output_check.plugin", "-W", "ignore", *options.split()])
+        sys.modules.pop("test_it", None)
+    return said.getvalue()
+
+
 def check(book, **environment):
     """Return how many cells passed and failed in a run of pytest, and what it says."""
-    known = {name: value for name, value in os.environ.items() if name != "CI"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "output_check.plugin", "chapters"],
-        cwd=book,
-        env=known | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.findall(r"^(PASSED|FAILED) \S+::cell", done.stdout, re.M)
-    return found.count("PASSED"), found.count("FAILED"), done.stdout
+    report = run_pytest(book, "-q -rA chapters", **environment)
+    found = re.findall(r"^(PASSED|FAILED) \S+::cell", report, re.M)
+    return found.count("PASSED"), found.count("FAILED"), report
 
 
 def test_a_green_chapter_is_not_run_again_and_pytest_says_so(book):
@@ -128,21 +134,12 @@ def test_a_green_test_is_not_run_again_until_a_file_changes_that_it_depends_on(t
         (folder / f"{name}.txt").write_text("good")
 
     def outcome(**environment):
-        command = "-m pytest -rs -W ignore -p output_check.plugin -p output_check.remember tests"
-        known = {name: value for name, value in os.environ.items() if name != "CI"}
-        done = subprocess.run(
-            [sys.executable, *command.split()],
-            cwd=tmp_path,
-            env=known | {"PYTHONPATH": str(ROOT)} | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        report = run_pytest(tmp_path, "-rs -p output_check.remember tests", **environment)
         counts = {
             kind: int(number)
-            for number, kind in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])
+            for number, kind in re.findall(r"(\d+) (\w+)", report.splitlines()[-1])
         }
-        return *(counts.get(kind, 0) for kind in ("passed", "failed", "skipped")), done.stdout
+        return *(counts.get(kind, 0) for kind in ("passed", "failed", "skipped")), report
 
     assert outcome()[:3] == (3, 0, 0), "with one error, after the test"
     *counts, report = outcome()
