@@ -353,14 +353,15 @@ runs = {}
 for name, compiled in (("book", False), ("nadam", True)):
     for devices in (("CPU:0",), ("CPU:0", "CPU:1")):
         keras.utils.set_random_seed(0)
+        tf.config.run_functions_eagerly(len(devices) == 1)  # what is compared with needs no graph
         with strategy(*devices).scope():
             model = keras.Sequential([keras.Input((6,)), layers.Dense(3, "gelu"), layers.Dense(6)])
             if compiled:
                 model.compile(loss="mse", optimizer=keras.optimizers.Nadam(0.01))
         # 45 is no multiple of 2, and neither is the number of validation examples.
-        history = fit(model, x[:264], epochs=5, batch_size=45 if len(devices) == 2 else 44,
-                      validation_data=x[264:299] if len(devices) == 2 else x[264:298],
-                      verbose=False).history
+        batch_size, valid = (45, x[264:299]) if len(devices) == 2 else (44, x[264:298])
+        history = fit(model, x[:264], epochs=5, batch_size=batch_size, verbose=False,
+                      validation_data=None if compiled else valid).history
         copies = {
             len(tf.distribute.get_strategy().experimental_local_results(w.value))
             for w in model.trainable_weights
