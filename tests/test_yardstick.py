@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.stats import energy_distance as scipy_energy_distance
 
 from helpers.yardstick import classifier_features, energy_distance, frechet_distance
@@ -57,8 +58,16 @@ def test_sets_that_cannot_be_compared(distance, shapes):
         distance(*(np.zeros(shape) for shape in shapes))
 
 
+@pytest.fixture
+def without_graphs():
+    """Four steps do not pay for tracing one."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.parametrize("convolutional", [False, True])
-def test_features_are_those_of_a_trained_classifier(rng, convolutional):
+def test_features_are_those_of_a_trained_classifier(rng, convolutional, without_graphs):
     """Bright and dark images lie apart in the features, and a seed repeats them."""
     y = np.arange(200) % 2
     x = (rng.uniform(size=(200, 784)) * 0.2 + 0.7 * y[:, None]).astype("float32")
