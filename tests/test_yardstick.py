@@ -68,7 +68,7 @@ def without_graphs():
 
 @pytest.mark.parametrize("convolutional", [False, True])
 def test_features_are_those_of_a_trained_classifier(rng, convolutional, without_graphs):
-    """Bright and dark images lie apart in the features, and a seed repeats them."""
+    """Bright and dark images lie apart in the features, farther than untrained; a seed repeats them."""
     y = np.arange(200) % 2
     x = (rng.uniform(size=(200, 784)) * 0.2 + 0.7 * y[:, None]).astype("float32")
     options = {"convolutional": convolutional, "epochs": 2}
@@ -76,6 +76,9 @@ def test_features_are_those_of_a_trained_classifier(rng, convolutional, without_
     found = model.predict(x, verbose=0)
     assert found.shape == (200, 128)
     halves = frechet_distance(found[y == 1][:50], found[y == 1][50:])
-    assert frechet_distance(found[y == 0], found[y == 1]) > 10 * halves
+    apart = frechet_distance(found[y == 0], found[y == 1])
+    assert apart > 10 * halves
+    untrained = classifier_features(x, y, **options | {"epochs": 0}).predict(x, verbose=0)
+    assert apart > 2 * frechet_distance(untrained[y == 0], untrained[y == 1])
     again = classifier_features(x, y, **options)
     np.testing.assert_allclose(again.predict(x, verbose=0), found, rtol=1e-3, atol=1e-5)
