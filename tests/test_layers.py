@@ -106,6 +106,10 @@ def test_the_kernel_is_counted_once_and_trained_by_both_halves(form, x):
     train(model, x, epochs=4)
     assert model.evaluate(x, x, verbose=0) < loss
     assert np.abs(find(model, "first").kernel.numpy() - before).max() > 0.01
+    kernel, up = find(model, "second").kernel.value, find(model, "up")
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(up(np.ones((1, 3), "float32")))
+    assert np.any(tape.gradient(total, kernel)), "the decoder alone trains it, too"
     assert_tied(model)
 
 
