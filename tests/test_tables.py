@@ -45,7 +45,8 @@ def test_a_table_in_plain_text(shown):
 def test_numbers_below_zero_have_a_minus_and_words_keep_their_hyphen(shown):
     lines = shown(["step-size", "bound"], [["t-SNE", -740.25], ["one-shot", -3]])["text/plain"]
     assert [line.split()[-1] for line in lines.split("\n")] == ["bound", "−740.2", "−3"]
-    assert lines.startswith("step-size") and "t-SNE" in lines
+    assert lines.startswith("step-size")
+    assert "t-SNE" in lines
 
 
 def test_a_row_of_another_length_is_refused(shown):
