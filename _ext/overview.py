@@ -41,7 +41,7 @@ def draw_map(page, book):
 WRITERS = {
     "chapter-list": chapter_list,
     "chapter-times": lambda page, book: page.parse_text_to_nodes(chapters.times_table(book)),
-    "exercise-list": lambda page, book: page.parse_text_to_nodes(chapters.exercises_table(book)),
+    "exercise-list": lambda page, book: page.parse_text_to_nodes(chapters.exercises_list(book)),
     "chapter-map": draw_map,
 }
 

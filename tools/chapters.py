@@ -246,16 +246,14 @@ def times_table(chapters):
     )
 
 
-def exercises_table(chapters):
-    """Return the table of all exercises, those of one kind in a row, in Markdown."""
+def exercises_list(chapters):
+    """Return the list of all exercises, those of one kind below its name, in Markdown."""
     kinds = {}
     for chapter in chapters:
         for exercise in chapter.exercises:
             where = f"{link(chapter)}, {exercise.number}{SPACE}({'★' * exercise.stars})"
-            kinds.setdefault(exercise.kind, []).append(f"*{exercise.purpose}*: {where}")
-    rows = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    return table(
-        ("what it is", "what for, and where"),
-        ("---", "---"),
-        *((f"{kind[0].upper()}{kind[1:]}", "<br>".join(found)) for kind, found in rows),
-    )
+            kinds.setdefault(exercise.kind, []).append(f"  - *{exercise.purpose}*: {where}")
+    lines = []
+    for kind, found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+        lines += [f"- **{kind[0].upper()}{kind[1:]}**", *found]
+    return "\n".join(lines)
