@@ -108,7 +108,7 @@ def code_reached(names, files):
 
     So a new layer in `helpers/layers.py` leaves the results of the studies that do not use it alone.
     """
-    pool = {ast.get_source_segment(read(f), node): node for f in files for node in _body(f)}
+    pool = {code: node for f in files for code, node in _statements(read(f)).items()}
     defined = {code: _defined(node) for code, node in pool.items()}
     reached, names = [], set(names)
     while found := [code for code in pool if code not in reached and defined[code] & names]:
@@ -120,18 +120,21 @@ def code_reached(names, files):
     return [code_only(code) for code in (*imports, *(c for c in found if c not in imports))]
 
 
-def _body(path):
-    """Yield the statements of a file's top level that define something, with their decorators.
+@functools.cache  # of every study the same helpers are asked for
+def _statements(source):
+    """Return the top level's statements that define something, with decorators: {code: parsed}.
 
     What is imported from `helpers` is left out: it stands in one of the files itself.
     """
-    for node in ast.parse(read(path)).body:
+    statements = {}
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("helpers"):
             continue
         if decorators := getattr(node, "decorator_list", []):
             node.lineno, node.col_offset = decorators[0].lineno, 0
         if not isinstance(node, ast.Expr):
-            yield node
+            statements[ast.get_source_segment(source, node)] = node
+    return statements
 
 
 def _defined(node):

@@ -16,6 +16,16 @@ def imported():
     gc.unfreeze()
 
 
+@pytest.fixture
+def without_graphs():
+    """Train step by step: too few steps do not pay for tracing one."""
+    import tensorflow as tf  # takes seconds, which tests of pages do without
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """The system's Chromium; one for all tests, because Playwright runs once in a process."""

@@ -19,7 +19,6 @@ import time
 
 import nbformat
 import pytest
-import tensorflow as tf
 
 from benchmarks import chapters, check, common, stale, time_to_quality
 from helpers import data, read_result
@@ -34,14 +33,6 @@ def measured_result(name):
     if not (common.RESULTS / f"{name}.json").exists():
         pytest.skip(f"not measured yet: run python -m benchmarks.{name} on an idle machine")
     return read_result(name)
-
-
-@pytest.fixture
-def without_graphs():
-    """A quick run has too few steps to pay for tracing one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def test_quick_run_of_time_to_quality(tmp_path, monkeypatch, capsys, without_graphs):

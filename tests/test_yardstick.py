@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from scipy.stats import energy_distance as scipy_energy_distance
 
 from helpers.yardstick import classifier_features, energy_distance, frechet_distance
@@ -56,14 +55,6 @@ def test_energy_distance_is_scipys_in_one_dimension(rng):
 def test_sets_that_cannot_be_compared(distance, shapes):
     with pytest.raises(ValueError, match=r"Two sets of shape \(n, d\)"):
         distance(*(np.zeros(shape) for shape in shapes))
-
-
-@pytest.fixture
-def without_graphs():
-    """Four steps do not pay for tracing one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize("convolutional", [False, True])
