@@ -360,7 +360,7 @@ for name, compiled in (("book", False), ("nadam", True)):
                 model.compile(loss="mse", optimizer=keras.optimizers.Nadam(0.01))
         # 45 is no multiple of 2, and neither is the number of validation examples.
         batch_size, valid = (45, x[264:299]) if len(devices) == 2 else (44, x[264:298])
-        history = fit(model, x[:264], epochs=5, batch_size=batch_size, verbose=False,
+        history = fit(model, x[:264], epochs=2, batch_size=batch_size, verbose=False,
                       validation_data=None if compiled else valid).history
         copies = {
             len(tf.distribute.get_strategy().experimental_local_results(w.value))
