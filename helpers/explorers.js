@@ -5,13 +5,14 @@ function latentExplorer(root, data) {
   const decode = network(data.network);
   const codes = unpack(data.codes, 4), labels = unpack(data.labels, 1);
   const { low, high } = data, range = [high[0] - low[0], high[1] - low[1]];
-  // A class has a shape as well as a colour.
+  // A class has a shape as well as a colour, and similar colours have different shapes.
   const mark = (ink, label, x, y, r) => {
+    const shape = (label + (label > 7)) % 4;
     ink.fillStyle = COLOURS[label % COLOURS.length];
     ink.beginPath();
-    if (label % 4 === 0) ink.arc(x, y, r, 0, 7);
-    else if (label % 4 === 1) ink.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r);
-    else if (label % 4 === 2) {
+    if (shape === 0) ink.arc(x, y, r, 0, 7);
+    else if (shape === 1) ink.rect(x - 0.9 * r, y - 0.9 * r, 1.8 * r, 1.8 * r);
+    else if (shape === 2) {
       ink.moveTo(x, y - 1.2 * r); ink.lineTo(x + 1.2 * r, y + r); ink.lineTo(x - 1.2 * r, y + r);
     } else {
       ink.moveTo(x, y - 1.3 * r); ink.lineTo(x + 1.3 * r, y);

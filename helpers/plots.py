@@ -1,8 +1,8 @@
 """The book's pictures: one function per kind of picture, each returning the Matplotlib figure.
 
 The figures are made without pyplot, so a notebook shows one by naming it last in a cell, once.
-Every colour, and so all text, has a contrast of at least 4.5:1 on white and on black, the pages'
-backgrounds; the figures' own are transparent, so one file serves light and dark pages.
+Every colour of text has a contrast of at least 4.5:1 on white and on black, the pages' backgrounds,
+and every colour of dots 3:1; the figures' own are transparent, so one file serves light and dark pages.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (
     "#c94a4f",
     "#71767c",
 )
-# For the ten classes; explorer_parts.js has the same.
+# For the dots of ten classes; explorer_parts.js has the same.
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY, "#1b95ad", "#8d8a14", "#d4579f", "#a5714a")
 # One meaning a colour, in every figure and in everything that moves. Grey needs no training: it is what
 # the others are held against. Red has failed. What shares a colour in a figure has its name beside it.

@@ -51,7 +51,7 @@ def state(page, which=0):
 
 
 def keras_pixels(decoder, code):
-    return 255 * np.clip(decoder.predict(code[None], verbose=0)[0], 0, 1)
+    return 255 * np.clip(np.asarray(decoder(code[None]))[0], 0, 1)
 
 
 def spots(page, count, which=0):
@@ -69,7 +69,7 @@ def check_ten_points(page, decoder):
         code, pixels = state(page)
         codes.append(code)
         images.append(pixels)
-    drawn = 255 * np.clip(decoder.predict(np.array(codes), verbose=0), 0, 1)
+    drawn = 255 * np.clip(np.asarray(decoder(np.array(codes))), 0, 1)
     assert np.abs(np.array(images) - drawn).max() <= 2
     assert len(set(map(tuple, codes))) == 10
 
@@ -193,7 +193,7 @@ def test_a_drawn_dot_decodes_to_the_image_of_its_own_code(open_page, decoder, la
     pixel = (np.array(few.digest["high"]) - few.digest["low"]) / 250
     assert (np.abs(code - codes[label]) < 1.5 * pixel).all(), (code, codes[label])
     assert f"nearest code: {CLASSES[label]}, 0.0" in page.locator(".le-side p").first.inner_text()
-    images = 255 * np.clip(decoder.predict(codes, verbose=0), 0, 1)
+    images = 255 * np.clip(np.asarray(decoder(codes)), 0, 1)
     distances = np.abs(images - pixels).mean(axis=1)
     assert distances.argmin() == label
     assert distances[label] < 0.3 * np.delete(distances, label).min()
