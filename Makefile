@@ -27,8 +27,9 @@ book: $(STAMP)  ## build the HTML from the stored outputs (a warning fails it)
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	@echo "Open _build/html/index.html, or run 'make serve'."
 
-# Two workers for two cores, and one thread for each: threads that wait for one another only take time
-# from the other worker. conftest.py puts the longest files first.
+# One thread for each worker: threads that wait for one another only take time from the other workers.
+# Three workers for two cores, because those that look at pages often wait for the browser. conftest.py
+# puts the longest files first.
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 test: export TF_NUM_INTRAOP_THREADS := 1
@@ -36,7 +37,7 @@ test: export TF_NUM_INTEROP_THREADS := 1
 test: $(STAMP) book  ## run every check: code, chapters' structure, stored outputs, built pages (half: PART=chapters or tests)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PART)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PART)
 
 check: $(STAMP)  ## after a change of prose: form, rules and page (one: make check CHAPTER=tied-weights)
 	@$(BIN)/python -m output_check.check $(CHAPTER)

@@ -2,7 +2,7 @@
 
 `make test` runs as it runs in CI, so nothing that was green before is left out. From pytest's own
 report come the seconds of every file of tests; a chapter is such a file, too. A test's seconds are
-those of the worker that ran it, so with two workers they add up to about twice the time.
+those of the worker that ran it, so with several workers they add up to more than the time.
 
 Run it on an idle machine with `python -m benchmarks.check` (half an hour). `--base COMMIT` checks
 another commit first, in a folder of its own with its own environment, and states the ratio.
