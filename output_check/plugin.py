@@ -1,6 +1,7 @@
 """Let pytest run every chapter of the table of contents and compare its outputs (on nbval)."""
 
 import contextlib
+import functools
 import re
 from collections import defaultdict
 from queue import Empty
@@ -37,9 +38,12 @@ def pytest_configure(config):
 def pytest_collect_file(file_path, parent):
     """Collect the chapters of `_toc.yml`, whatever nbval itself would do with them."""
     collected = yield
-    if file_path in chapters(parent.config.rootpath / "_toc.yml"):
+    if file_path in _chapters(parent.config.rootpath / "_toc.yml"):
         return [Chapter.from_parent(parent, path=file_path)]
     return collected
+
+
+_chapters = functools.cache(chapters)  # asked of every file
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -286,20 +286,19 @@ def repainted(png, paint):
 
 
 def test_pixels_count_though_the_digest_agrees(stored):
-    for cell in code_cells(stored):
-        for i, output in enumerate(cell.outputs):
-            if "image/png" not in output.get("data", {}):
-                continue
-            fresh = copy.deepcopy(cell.outputs)
-            fresh[i].data["image/png"] = repainted(
-                output.data["image/png"],
-                lambda image: image.paste((255, 0, 0, 255), (0, 0, image.width // 9, image.height)),
-            )
-            assert bool(compare_cell(cell, fresh).problems) != read_exception(cell)[0]
-            edit_digest(fresh[i], lambda digest: digest.update(matplotlib="3.0"))
-            assert not compare_cell(
-                cell, fresh
-            ).problems  # another font engine: only the digest counts
+    """Of a chapter's smallest and largest picture, and of those of which only the structure counts."""
+    pictures = [found for found in outputs(stored) if "image/png" in found[2].get("data", {})]
+    pictures.sort(key=lambda found: len(found[2].data["image/png"]))
+    loose = [found for found in pictures if read_exception(found[0])[0]]
+    for cell, number, output in [*pictures[:1], *pictures[-1:], *loose]:
+        fresh = copy.deepcopy(cell.outputs)
+        fresh[number - 1].data["image/png"] = repainted(
+            output.data["image/png"],
+            lambda image: image.paste((255, 0, 0, 255), (0, 0, image.width // 9, image.height)),
+        )
+        assert bool(compare_cell(cell, fresh).problems) != read_exception(cell)[0]
+        edit_digest(fresh[number - 1], lambda digest: digest.update(matplotlib="3.0"))
+        assert not compare_cell(cell, fresh).problems  # another font engine: only the digest counts
 
 
 def test_pixels_count_coarsely_where_the_digest_moved_within_rounding(tiny):
