@@ -73,8 +73,8 @@ function shearedCode(root, data) {
     made.setAttribute("aria-pressed", withAxes);
   }).setAttribute("aria-pressed", "false");
   element("p", panel, { className: "le-hint", textContent:
-    "Drag the tip of an arrow, or focus it and use the arrow keys (Shift: larger steps). The grid on the left " +
-    "is that on the right, as the decoder draws it. Each point has one colour on both sides." });
+    "Drag the tip of an arrow, or focus it and use the arrow keys (Shift: larger steps). The first panel’s grid " +
+    "is that of the second, as the decoder draws it. Each point has one colour in both." });
   const announce = announcer(panel);
 
   const handles = ["First", "Second"].map((name, i) => {

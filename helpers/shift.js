@@ -76,7 +76,8 @@ function shiftExplorer(root, data) {
   const choose = (down, right) => {
     shift = [down, right].map((value) => clamp(Math.round(value), -most, most));
     root.dataset.shift = shift.join(" ");
-    const place = `${shown(shift[0], 0)} down, ${shown(shift[1], 0)} right`;
+    const place = [["down", "up"], ["right", "left"]].map(([more, less], i) =>
+      `${Math.abs(shift[i])} ${shift[i] < 0 ? less : more}`).join(", ");
     original.text.textContent = place;
     const said = drawings.map(({ canvas, text }, n) => {
       const mse = shown(errors[n][at(...shift)], 4);
