@@ -69,17 +69,17 @@ def broken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("check") / "book"
     ignored = shutil.ignore_patterns(".*", "_build", "tests", "*.egg-info")
     shutil.copytree(ROOT, folder, ignore=ignored)
-    flawed = ("tied-weights", "greedy-training", "stacked-autoencoder", "linear-autoencoder")
+    flawed = ("tied-weights", "greedy-training", "saving-tied-models", "where-the-time-goes")
     keep_chapters(folder, *flawed, "generative-models")
     cells = {
         "rule": change(
             folder, "tied-weights", "markdown", lambda s: s.replace("## Take-aways", "## Lessons")
         ),
         "stale": change(folder, "greedy-training", "code", lambda s: f"{s}\nstale = 1"),
-        "format": change(folder, "stacked-autoencoder", "code", lambda s: f"{s}\nx=1"),
+        "format": change(folder, "saving-tied-models", "code", lambda s: f"{s}\nx=1"),
         "link": change(
             folder,
-            "linear-autoencoder",
+            "where-the-time-goes",
             "markdown",
             lambda s: f"{s}\n\nSee [there](tied-weights.ipynb#no-such-place).\n\n##### Too deep",
         ),
@@ -98,8 +98,8 @@ def test_each_flaw_is_named_with_its_place(broken):
 
     assert line_with("tied-weights: headings: the last sections must be")
     assert line_with(f"greedy-training: code cell {cells['stale']!r} was edited", "make run")
-    assert line_with("chapters/stacked-autoencoder.ipynb:cell", "would be reformatted")
-    assert line_with("chapters/linear-autoencoder.ipynb, cell", cells["link"], "no-such-place")
+    assert line_with("chapters/saving-tied-models.ipynb:cell", "would be reformatted")
+    assert line_with("chapters/where-the-time-goes.ipynb, cell", cells["link"], "no-such-place")
     assert "generative-models" not in said
     assert "ok:" not in said
 
@@ -111,7 +111,7 @@ def test_one_chapter_answers_for_itself_only(broken):
 
 
 def test_a_warning_is_shown_again_by_the_next_check(broken):
-    status, said = check(broken[0], "linear-autoencoder")
+    status, said = check(broken[0], "where-the-time-goes")
     assert status == 1
     assert "[myst.header]" in said  # of the phase of reading, which Sphinx skips if nothing changed
     assert "[myst.xref_missing]" in said  # of the phase of writing
