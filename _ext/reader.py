@@ -45,11 +45,8 @@ def link_terms(app, doctree):
         if any(isinstance(p, nodes.block_quote | nodes.reference) for p in ancestors(text)):
             continue
         parts, rest = [], str(text)
-        # The "short code" that an exercise asks for is none of an autoencoder's.
         while terms and (
-            found := re.search(
-                rf"(?<![\w-])(?<!short )(?:{'|'.join(terms)})(?:s|es)?(?![\w-])", rest
-            )
+            found := re.search(rf"(?<![\w-])(?:{'|'.join(terms)})(?:s|es)?(?![\w-])", rest)
         ):
             pattern = next(p for p in terms if re.fullmatch(f"(?:{p})(?:s|es)?", found[0]))
             word = nodes.inline("", found[0], classes=["term"])

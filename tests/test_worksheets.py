@@ -124,6 +124,8 @@ def test_what_a_check_says(values, said, monkeypatch, capsys):
     source = "answer = 6 * 7\nclaim('42 of 1,000 at 4.2 %.', 41.5 < answer < 42.5)"
     names, claims = worksheets.read_solution(source)
     monkeypatch.setattr(checking, "get_ipython", lambda: Shell(**values))
+    # Whatever a test before this one has loaded in this process.
+    monkeypatch.setattr(checking.data, "fallback_in_use", lambda: False)
     checking.check(worksheets.seal(names, claims))
     assert capsys.readouterr().out.startswith(said)
 
