@@ -34,6 +34,9 @@ def pytest_configure(config):
     config.stash[SPARED] = []
 
 
+_chapters = functools.cache(chapters)  # asked of every file
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
     """Collect the chapters of `_toc.yml`, whatever nbval itself would do with them."""
@@ -41,9 +44,6 @@ def pytest_collect_file(file_path, parent):
     if file_path in _chapters(parent.config.rootpath / "_toc.yml"):
         return [Chapter.from_parent(parent, path=file_path)]
     return collected
-
-
-_chapters = functools.cache(chapters)  # asked of every file
 
 
 @pytest.hookimpl(tryfirst=True)

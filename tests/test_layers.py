@@ -48,7 +48,7 @@ def build(form, *, compiled=True, seed=0, **compile_options):
         inputs = keras.Input((wide,))
         model = keras.Model(inputs, decoder(encoder(inputs)))
     if compiled:
-        # Few steps do not pay for tracing a graph; `test_compiled_by_xla` traces one.
+        # Few steps do not pay for tracing a graph; `test_compiled_by_xla` traces one of each form.
         defaults = {"loss": "mse", "optimizer": "adam", "run_eagerly": True}
         model.compile(**defaults | compile_options)
     return model
@@ -272,9 +272,8 @@ def test_a_float32_output_on_a_mixed_precision_encoder(x):
     assert model.layers[1].dense.kernel.dtype == "float32"
 
 
-@pytest.mark.parametrize("form", ["flat functional", "nested sequential"])
+@pytest.mark.parametrize("form", FORMS)
 def test_compiled_by_xla(form, x):
-    """Each way to nest and each way to build once: to compile by XLA takes seconds."""
     plain, compiled = build(form), build(form, run_eagerly=False, jit_compile=True)
     train(plain, x)
     train(compiled, x)

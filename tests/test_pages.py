@@ -1027,8 +1027,9 @@ def test_the_closing_table_sorts_by_the_column_that_is_pressed_the_best_first(vi
     for name, more in (("make new ones", False), ("find strangers", True)):
         table.get_by_role("button", name=name).click()
         place = table.locator("thead th").all_text_contents().index(name)
-        (sorted_by,) = table.locator("th[aria-sort$=scending]").all_text_contents()
-        assert sorted_by == name
+        for way, sorts in (("descending", more), ("ascending", not more)):
+            found = table.locator(f"th[aria-sort={way}]").all_text_contents()
+            assert found == [name] * sorts
         cells = table.locator(f"tbody tr :nth-child({place + 1})").all_text_contents()
         values = [float(cell.split("±")[0]) for cell in cells if cell != "–"]
         assert len(values) > 9
